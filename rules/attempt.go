@@ -1,0 +1,133 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/tripgen/paramedic/internal/engine"
+)
+
+// What holds for an attempt that says nothing else.
+const (
+	builtinRetries = 2
+	builtinBackoff = 5 * time.Second
+	builtinTimeout = time.Minute
+
+	maxRetries = 10
+	maxBackoff = time.Hour
+	maxTimeout = time.Hour
+)
+
+func attemptShape() shape {
+	return shape{
+		what:     "an attempt",
+		fields:   []string{"name", "mode", "do", "verify", "within", "stable", "retry", "timeout"},
+		required: []string{"name", "do"},
+		later:    []string{"check", "undo"},
+	}
+}
+
+func retryShape() shape { return shape{what: "retry", fields: []string{"max", "backoff"}} }
+
+// attempts reads a rule's ladder.
+func (c *compiler) attempts(f *file, n *yaml.Node, r *rule) bool {
+	items, ok := f.list(n, "try")
+	names := map[string]Position{}
+	for _, item := range items {
+		a, good := c.attempt(f, item, r)
+		if first, twice := names[a.Name]; twice && a.Name != "" {
+			f.errorf(item, "there is already an attempt %q in line %d of this rule", a.Name, first.Line)
+			good = false
+		}
+		names[a.Name] = at(item)
+		r.rule.Attempts = append(r.rule.Attempts, a)
+		ok = ok && good
+	}
+	return ok
+}
+
+func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool) {
+	before := len(*f.found)
+	a := engine.Attempt{Retries: builtinRetries, Backoff: builtinBackoff, Timeout: builtinTimeout}
+	o, ok := f.object(n, attemptShape())
+	if v := o.get("name"); v != nil {
+		a.Name, _ = f.name(v, "the attempt's name")
+	}
+	if v := o.get("mode"); v != nil {
+		a.Mode = f.attemptMode(v, r.rule.Mode)
+	}
+	if v := o.get("do"); v != nil {
+		items, _ := f.list(v, "do")
+		for _, item := range items {
+			if action, good := c.action(f, item, r); good {
+				a.Do = append(a.Do, action)
+			}
+		}
+	}
+	if v := o.get("retry"); v != nil {
+		f.retry(v, &a)
+	}
+	if v := o.get("timeout"); v != nil {
+		a.Timeout = f.duration(v, "timeout", time.Second, maxTimeout)
+	}
+	a.Verify = c.verify(f, o, r)
+	if o.get("verify") == nil && effective(r.rule.Mode, a.Mode) == engine.ModeAuto && n.Kind == yaml.MappingNode {
+		f.warnf(n, "this attempt acts by itself and has no verify: it counts as a cure if the alert resolves within %s; say how health looks", format(a.Verify.Within))
+	}
+	return a, ok && !f.failedSince(before)
+}
+
+func (f *file) retry(n *yaml.Node, a *engine.Attempt) {
+	o, ok := f.object(n, retryShape())
+	if !ok {
+		return
+	}
+	if v := o.get("max"); v != nil {
+		a.Retries = f.number(v, "retry.max", 0, maxRetries)
+	}
+	if v := o.get("backoff"); v != nil {
+		a.Backoff = f.duration(v, "retry.backoff", 100*time.Millisecond, maxBackoff)
+	}
+}
+
+// action reads one {name: {parameters}}.
+func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) {
+	key, value, ok := f.single(n, "an action")
+	if !ok {
+		return engine.Action{}, false
+	}
+	spec, known := c.catalog.Actions[key.Value]
+	if !known {
+		f.errorf(key, "there is no action %q%s", key.Value, hint(key.Value, slices.Collect(maps.Keys(c.catalog.Actions))))
+		return engine.Action{}, false
+	}
+	to, ok := c.callee(f, key, key.Value, spec.System, spec.Schema)
+	if !ok || !f.fits(key, to, r) {
+		return engine.Action{}, false
+	}
+	v, ok := &param{node: key, isObject: true}, true
+	if !isNull(value) {
+		v, ok = f.param(c.places.attempt, value)
+	}
+	if !ok {
+		return engine.Action{}, false
+	}
+	params, ok := f.renderer(to, v)
+	group := spec.Group
+	if group == "" {
+		group = DefaultGroup
+	}
+	return engine.Action{Name: key.Value, Group: group, Params: params}, ok
+}
+
+// fits holds that what is called can work on the rule's target.
+func (f *file) fits(n *yaml.Node, to callee, r *rule) bool {
+	if to.system == "" || r.target.system == "" || to.system == r.target.system {
+		return true
+	}
+	f.errorf(n, "%s works on %s targets, and this rule's target is of %s", to.what, to.system, r.target.system)
+	return false
+}

@@ -1,0 +1,37 @@
+package rules
+
+import "encoding/json"
+
+// DefaultGroup is the worker group of an action whose spec names none.
+const DefaultGroup = "default"
+
+// Catalog says what rules may call. It is only read.
+type Catalog struct {
+	// Actions by name, such as kubernetes.restart.
+	Actions map[string]ActionSpec
+	// Probes by kind, such as http or rollout. The kind "alert" is the
+	// language's own.
+	Probes map[string]ProbeSpec
+	// Reporters are the names that report and otherwise may use.
+	Reporters []string
+}
+
+// ActionSpec describes one action.
+type ActionSpec struct {
+	// System is the only engine.Target.System that it works on; empty if it
+	// works on any.
+	System string
+	// Schema is the JSON Schema (draft 2020-12) of its parameters.
+	Schema json.RawMessage
+	// Group is the worker group that takes it; empty means DefaultGroup.
+	Group string
+}
+
+// ProbeSpec describes one probe.
+type ProbeSpec struct {
+	// System is the only engine.Target.System that it can look at; empty if any.
+	System string
+	// Schema is the JSON Schema (draft 2020-12) of what stands behind its kind:
+	// {"const": "complete"} for rollout: complete.
+	Schema json.RawMessage
+}

@@ -1,0 +1,88 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/tripgen/paramedic/internal/engine"
+)
+
+// What holds for a verification that says nothing else.
+const (
+	// builtinResolve is within for an attempt that has no verify.
+	builtinResolve = 10 * time.Minute
+	builtinWithin  = 5 * time.Minute
+	// builtinStable is stable where there are probes. An alert's resolve has
+	// waited in its source already.
+	builtinStable = 30 * time.Second
+
+	maxWithin = 24 * time.Hour
+)
+
+// probeAlert is the language's own probe: {alert: resolved}.
+const (
+	probeAlert    = "alert"
+	alertResolved = "resolved"
+)
+
+// verify reads an attempt's verify, within and stable.
+func (c *compiler) verify(f *file, o object, r *rule) engine.Verify {
+	v := engine.Verify{AlertResolved: true, Within: builtinResolve}
+	if n := o.get("verify"); n != nil {
+		v = engine.Verify{Within: builtinWithin}
+		items, _ := f.list(n, "verify")
+		for _, item := range items {
+			c.probe(f, item, r, &v)
+		}
+	}
+	if len(v.Probes) > 0 {
+		v.Stable = builtinStable
+	}
+	if n := o.get("within"); n != nil {
+		v.Within = f.duration(n, "within", time.Second, maxWithin)
+	}
+	n := o.get("stable")
+	if n != nil {
+		v.Stable = f.duration(n, "stable", 0, maxWithin)
+	} else {
+		n = o.get("within")
+	}
+	if n != nil && v.Within > 0 && v.Stable >= v.Within {
+		f.errorf(n, "all must hold for %s (stable) and be so within %s: that can never be; lengthen within or shorten stable", format(v.Stable), format(v.Within))
+	}
+	return v
+}
+
+// probe reads one {kind: value}.
+func (c *compiler) probe(f *file, n *yaml.Node, r *rule, v *engine.Verify) {
+	key, value, ok := f.single(n, "a probe")
+	if !ok {
+		return
+	}
+	if key.Value == probeAlert {
+		if _, ok := f.oneOf(value, probeAlert, []string{alertResolved}); ok {
+			v.AlertResolved = true
+		}
+		return
+	}
+	spec, known := c.catalog.Probes[key.Value]
+	if !known {
+		kinds := append(slices.Collect(maps.Keys(c.catalog.Probes)), probeAlert)
+		f.errorf(key, "there is no probe %q%s", key.Value, hint(key.Value, kinds))
+		return
+	}
+	to, ok := c.callee(f, key, "probe "+key.Value, spec.System, spec.Schema)
+	if !ok || !f.fits(key, to, r) {
+		return
+	}
+	p, ok := f.param(c.places.attempt, value)
+	if !ok {
+		return
+	}
+	if params, ok := f.renderer(to, p); ok {
+		v.Probes = append(v.Probes, engine.Probe{Kind: key.Value, Params: params})
+	}
+}
