@@ -1,0 +1,142 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/remediators"
+)
+
+// errPanic is what a panic of a plug-in becomes. What it said is in the log
+// only, since nobody knows what is in it.
+var errPanic = errors.New("panicked; the worker's log has the stack")
+
+// protect calls f and turns a panic into an error, which no remediator
+// classified and which therefore counts as unknown.
+func protect[T any](log *slog.Logger, what string, f func() (T, error)) (v T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			log.Error("panic", "in", what, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("%s %w", what, errPanic)
+		}
+	}()
+	return f()
+}
+
+// plan answers a plan task.
+func (h *handling) plan(ctx context.Context) ending {
+	p, failure := h.planned(ctx)
+	switch {
+	case failure == nil:
+		return answered(engine.Result{Plan: &p})
+	case ctx.Err() != nil:
+		return later("drain", 0)
+	}
+	return failed(failure)
+}
+
+// planned calls Plan. Its failures promise that nothing was changed.
+func (h *handling) planned(ctx context.Context) (engine.Plan, *engine.Failure) {
+	ctx, cancel := context.WithTimeout(ctx, h.task.Timeout)
+	defer cancel()
+	p, err := protect(h.log, h.task.Action+" Plan", func() (engine.Plan, error) {
+		return h.remediator.Plan(ctx, h.task)
+	})
+	if err == nil {
+		err = p.Target.Validate()
+	}
+	if err != nil {
+		return engine.Plan{}, readFailure(err)
+	}
+	return p, nil
+}
+
+// verify answers a verify task. It ends with ctx, without an answer.
+func (h *handling) verify(ctx context.Context) ending {
+	// The verifier keeps to the deadline by itself; the last probe may have
+	// begun right before it.
+	vctx, cancel := context.WithTimeout(ctx, h.task.Deadline.Sub(h.cfg.Now())+h.task.Timeout)
+	defer cancel()
+	r, err := protect(h.log, "verifier", func() (engine.Result, error) {
+		ok, checks, err := h.cfg.Verifier.Verify(vctx, h.task)
+		for i := range checks {
+			checks[i].Detail = clip(checks[i].Detail)
+		}
+		return engine.Result{Verified: ok, Checks: checks}, err
+	})
+	switch {
+	case err == nil:
+		return answered(r)
+	case ctx.Err() != nil:
+		return later("drain", 0)
+	}
+	f := failed(readFailure(err))
+	f.result.Checks = r.Checks
+	return f
+}
+
+// readFailure is the failure of a call that only reads: an error that nobody
+// classified is worth another try, and a panic is not.
+func readFailure(err error) *engine.Failure {
+	f := remediators.Failure(err)
+	f.Message = clip(f.Message)
+	switch {
+	case errors.Is(err, errPanic):
+		f.Class = engine.ClassTerminal
+	case !promisesNoChange(f.Class):
+		f.Class = engine.ClassRetryable
+	}
+	return f
+}
+
+// promisesNoChange names the classes by which a remediator says that its call
+// changed nothing. The others are not a remediator's to say, or say nothing.
+func promisesNoChange(c engine.Class) bool {
+	return c == engine.ClassRetryable || c == engine.ClassTerminal || c == engine.ClassPlanChanged
+}
+
+// call calls Execute once, as c announces it. It ends by the time by which others
+// take the call to have ended: a timeout after the announcement.
+func (h *handling) call(ctx context.Context, c held) (engine.Outcome, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.At.Add(h.task.Timeout).Sub(h.cfg.Now()))
+	defer cancel()
+	h.cfg.Hook(CallBefore)
+	o, err := protect(h.log, h.task.Action+" Execute", func() (engine.Outcome, error) {
+		return h.remediator.Execute(ctx, h.task, *c.Plan)
+	})
+	h.cfg.Hook(CallAfter)
+	return o, err
+}
+
+// observe calls Observe once.
+func (h *handling) observe(ctx context.Context, p engine.Plan) (engine.Effect, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.task.Timeout)
+	defer cancel()
+	effect, err := protect(h.log, h.task.Action+" Observe", func() (engine.Effect, error) {
+		return h.remediator.Observe(ctx, h.task, p)
+	})
+	label := string(effect)
+	switch {
+	case err != nil:
+		label = "error"
+	case effect != engine.Applied && effect != engine.NotApplied:
+		effect, label = engine.Unknown, string(engine.Unknown)
+	}
+	h.metrics.observed.WithLabelValues(h.task.Action, label).Inc()
+	return effect, err
+}
+
+// fenced says that the target refuses the second of two calls with p.
+func (h *handling) fenced(p engine.Plan) bool {
+	return h.remediator.Spec().Fenced && len(p.Precondition) > 0
+}
+
+// repeatable says whether a call with p that is not seen to be applied may be
+// made again, although the first may still be on its way.
+func (h *handling) repeatable(p engine.Plan) bool {
+	return h.fenced(p) || remediators.Idempotent(h.remediator, h.task)
+}

@@ -1,0 +1,115 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/remediators"
+)
+
+// kind is what a remediator can promise.
+type kind struct {
+	name                      string
+	fenced, idempotent, blind bool
+	noop                      bool
+}
+
+func kinds() []kind {
+	return []kind{
+		{name: "fenced", fenced: true},
+		{name: "idempotent", idempotent: true, blind: true},
+		{name: "observable"},
+		{name: "blind", blind: true},
+	}
+}
+
+// target counts what is done to it.
+type target struct {
+	version int
+	effects int
+	applied map[string]bool
+	calls   int
+}
+
+var errInjected = errors.New("injected")
+
+// remediator acts on the world's target, and ignores its context as a call does
+// that is on its way already.
+type remediator struct {
+	*view
+}
+
+func (r *remediator) Spec() remediators.Spec {
+	return remediators.Spec{
+		Name: "test.restart", System: engine.SystemHTTP,
+		Fenced: r.kind.fenced, Idempotent: r.kind.idempotent,
+	}
+}
+
+func (r *remediator) Plan(_ context.Context, t engine.Task) (p engine.Plan, err error) {
+	err = r.step("plan", func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		p = engine.Plan{Target: t.Target, Summary: "restart " + t.Target.Name, Noop: r.kind.noop}
+		if r.kind.fenced {
+			p.Precondition, err = json.Marshal(r.target.version)
+		}
+		return err
+	})
+	return p, err
+}
+
+func (r *remediator) Execute(_ context.Context, t engine.Task, p engine.Plan) (engine.Outcome, error) {
+	err := r.step("execute", func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.target.calls++
+		if r.kind.fenced {
+			var version int
+			if err := json.Unmarshal(p.Precondition, &version); err != nil {
+				return err
+			}
+			if version != r.target.version {
+				return remediators.PlanChanged("version is %d, not %d", r.target.version, version)
+			}
+		}
+		r.target.version++
+		r.target.effects++
+		r.target.applied[t.ID] = true
+		return nil
+	})
+	if err != nil {
+		return engine.Outcome{}, err
+	}
+	return engine.Outcome{Summary: "restarted"}, nil
+}
+
+func (r *remediator) Observe(_ context.Context, t engine.Task, _ engine.Plan) (effect engine.Effect, err error) {
+	err = r.step("observe", func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		switch {
+		case r.kind.blind:
+			effect = engine.Unknown
+		case r.target.applied[t.ID]:
+			effect = engine.Applied
+		default:
+			effect = engine.NotApplied
+		}
+		return nil
+	})
+	return effect, err
+}
+
+func executeTask() engine.Task {
+	where := engine.Target{System: engine.SystemHTTP, Name: "place-service"}
+	return engine.Task{
+		ID: "run-1/0/test.restart/execute/1", Kind: engine.TaskExecute, Run: "run-1", Rule: "service-down",
+		Group: "korea", Action: "test.restart", Target: where,
+		Plan:     &engine.Plan{Target: where, Summary: "restart place-service"},
+		NotAfter: time.Now().Add(30 * time.Minute), Timeout: testTimeout,
+	}
+}
