@@ -1,0 +1,82 @@
+package http
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/verify"
+	"github.com/tripgen/paramedic/remediators"
+)
+
+// Probe asks a URL with GET whether something is well.
+type Probe struct{ client *Client }
+
+// NewProbe makes the prober.
+func NewProbe(client *Client) *Probe { return &Probe{client: client} }
+
+const defaultProbeTimeout = 5 * time.Second
+
+type probeParams struct {
+	URL     string            `json:"url"`
+	Headers map[string]string `json:"headers"`
+	Timeout duration          `json:"timeout"`
+	expectation
+}
+
+const probeSchema = `{
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["url"],
+  "properties": {
+    "url": {"type": "string", "minLength": 1, "description": "http or https, asked with GET. Redirects are not followed."},
+    "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+    "timeout": {"type": "string", "default": "5s", "description": "For the whole answer."},` + expectProperties + `
+  },
+  ` + expectDefs + `
+}`
+
+// Spec implements [verify.Prober].
+func (*Probe) Spec() verify.Spec {
+	return verify.Spec{
+		Kind:    "http",
+		Summary: "A URL answers GET with a status, JSON values or text that are expected.",
+		Params:  json.RawMessage(probeSchema),
+	}
+}
+
+// Probe implements [verify.Prober]. A server that cannot be reached is not well.
+func (p *Probe) Probe(ctx context.Context, _ engine.Target, raw json.RawMessage) (engine.Check, error) {
+	check := engine.Check{Kind: p.Spec().Kind}
+	var params probeParams
+	if err := decodeStrict(raw, &params); err != nil {
+		return check, remediators.Terminal("parameters of http: %w", err)
+	}
+	u, err := parseURL(params.URL)
+	if err != nil {
+		return check, remediators.Terminal("parameters of http: %w", err)
+	}
+	if err := checkHeaders(params.Headers); err != nil {
+		return check, remediators.Terminal("parameters of http: %w", err)
+	}
+	req := requestParams{Method: http.MethodGet, url: u, Headers: params.Headers}.plain()
+	ctx, cancel := context.WithTimeout(ctx, params.Timeout.or(defaultProbeTimeout))
+	defer cancel()
+	a, err := p.client.send(ctx, req)
+	switch {
+	case err != nil:
+		check.Detail = fmt.Sprintf("%s: %v", shown(u), err)
+	case !params.status(a.status):
+		check.Detail = fmt.Sprintf("%s: %s", shown(u), statusText(a.status))
+	default:
+		if err := params.body(a); err != nil {
+			check.Detail = fmt.Sprintf("%s: %v", shown(u), err)
+			break
+		}
+		check.OK, check.Detail = true, fmt.Sprintf("%s: %s", shown(u), statusText(a.status))
+	}
+	return check, nil
+}

@@ -1,0 +1,25 @@
+// Package kubernetes holds the actions on Kubernetes workloads and the prober
+// of their rollouts.
+//
+// An action is one PATCH of one object. It carries the resourceVersion that the
+// plan saw, so the API server refuses it if anything was written since, and the
+// task's id in annotations, so anybody can see afterwards which task made the
+// change. It is sent once: neither client-go nor the transport repeats it.
+//
+// # What an observation can prove
+//
+// The ids of the last tasks that changed an object stand in its annotations
+// [TaskAnnotation] and [EarlierAnnotation]. Every action changes the spec, and
+// its resourceVersion lets it do so only to the generation that was planned, so
+// it makes the next one. An id that is there proves that the task was applied.
+// An unchanged generation, or a single change that bears somebody else's hand,
+// proves that it was not, so far: a call still on its way is refused once
+// anything else is written. All else is unknown.
+//
+// Use: connect to each cluster with [Connect], collect the clients in
+// [Clusters], and hand these to [NewRestart], [NewScale] and [NewRollout].
+// [ClusterRole] makes the smallest role that they need.
+//
+// Everything here is safe for concurrent use. The tests run against a real API
+// server and its controllers (package lab).
+package kubernetes

@@ -1,0 +1,44 @@
+package kubernetes
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/tripgen/paramedic/remediators"
+)
+
+// status is the HTTP status of the API server's answer; 0 if there was none.
+func status(err error) int {
+	var s apierrors.APIStatus
+	if errors.As(err, &s) {
+		return int(s.Status().Code)
+	}
+	return 0
+}
+
+// retryAfter is what the API server asked for, as 429 and 503 carry it.
+func retryAfter(err error) time.Duration {
+	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
+		return time.Duration(seconds) * time.Second
+	}
+	return 0
+}
+
+// refused says that the API server answered that it will not do it, so that it
+// has not, and why it would not the next time either.
+func refused(code int) bool {
+	return code >= 400 && code < 500 &&
+		code != http.StatusConflict && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout
+}
+
+// readError classifies the failure of a request that changes nothing.
+func readError(err error, kind, namespace, name string) error {
+	const format = "get %s %s/%s: %w"
+	if refused(status(err)) {
+		return remediators.Terminal(format, kind, namespace, name, err)
+	}
+	return remediators.Retryable(retryAfter(err), format, kind, namespace, name, err)
+}

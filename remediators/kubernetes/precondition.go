@@ -1,0 +1,97 @@
+package kubernetes
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/remediators"
+)
+
+// precondition is the object as the plan saw it, all of one read.
+type precondition struct {
+	UID             types.UID `json:"uid"`
+	ResourceVersion string    `json:"resourceVersion"`
+	Generation      int64     `json:"generation"`
+	Tasks           marks     `json:"tasks,omitempty"`
+}
+
+func preconditionOf(m *metav1.ObjectMeta) precondition {
+	return precondition{UID: m.UID, ResourceVersion: m.ResourceVersion, Generation: m.Generation, Tasks: marksOf(m.Annotations)}
+}
+
+func (p precondition) encode() (json.RawMessage, error) {
+	b, err := json.Marshal(p)
+	if err != nil {
+		return nil, remediators.Terminal("precondition does not encode: %w", err)
+	}
+	return b, nil
+}
+
+func decodePrecondition(p engine.Plan) (precondition, error) {
+	var seen precondition
+	if err := json.Unmarshal(p.Precondition, &seen); err != nil {
+		return seen, remediators.Terminal("plan for %s: precondition %q: %w", p.Target, p.Precondition, err)
+	}
+	if seen.ResourceVersion == "" || seen.UID == "" {
+		// Without it the API server would accept the change whatever was there.
+		return seen, remediators.Terminal("plan for %s: precondition %q lacks uid or resourceVersion", p.Target, p.Precondition)
+	}
+	return seen, nil
+}
+
+// settle judges a refused change: whether it was made nonetheless, by an earlier
+// call of the task. It returns nil if so.
+//
+// The other answer is that the plan has changed, also where only the status was
+// written and a new plan will be the same: with this plan's precondition, neither
+// this call nor any earlier one that is still on its way will ever be accepted.
+func settle(ctx context.Context, client kubernetes.Interface, task string, at engine.Target, conflict error) error {
+	w, err := getWorkload(ctx, client, at.Kind, at.Namespace, at.Name)
+	if err != nil {
+		if remediators.ClassOf(err) == engine.ClassTerminal {
+			return err
+		}
+		return remediators.UnknownOutcome("%w; then: %w", conflict, err)
+	}
+	if marksOf(w.meta.Annotations).has(task) {
+		return nil
+	}
+	return remediators.PlanChanged("%s was written since it was planned: %w", w, conflict)
+}
+
+// observe reads whether a task has changed the object. single reports whether
+// the one change since the plan can be the task's.
+func observe(ctx context.Context, client kubernetes.Interface, task string, p engine.Plan, single func(*workload) bool) (engine.Effect, error) {
+	seen, err := decodePrecondition(p)
+	if err != nil {
+		return engine.Unknown, err
+	}
+	w, err := getWorkload(ctx, client, p.Target.Kind, p.Target.Namespace, p.Target.Name)
+	if err != nil {
+		if status(err) == http.StatusNotFound {
+			// Gone, and with it the answer.
+			return engine.Unknown, nil
+		}
+		return engine.Unknown, err
+	}
+	switch {
+	case w.meta.UID != seen.UID:
+		return engine.Unknown, nil
+	case marksOf(w.meta.Annotations).has(task):
+		return engine.Applied, nil
+	case w.meta.Generation == seen.Generation:
+		return engine.NotApplied, nil
+	case w.meta.Generation == seen.Generation+1 && !single(w):
+		return engine.NotApplied, nil
+	default:
+		// Several changes: one of them may have been the task's, and a later
+		// one may have replaced the whole object, marks and all.
+		return engine.Unknown, nil
+	}
+}

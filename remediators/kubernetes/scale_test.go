@@ -1,0 +1,122 @@
+package kubernetes_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/lab"
+	"github.com/tripgen/paramedic/remediators"
+	"github.com/tripgen/paramedic/remediators/kubernetes"
+	"github.com/tripgen/paramedic/remediators/remediatortest"
+)
+
+func (b *bed) setReplicas(t *testing.T, namespace, name string, n int) {
+	t.Helper()
+	must(b.Client().AppsV1().Deployments(namespace).Patch(t.Context(), name, types.MergePatchType,
+		fmt.Appendf(nil, `{"spec": {"replicas": %d}}`, n), metav1.PatchOptions{}))(t)
+}
+
+func scaleConforms(t *testing.T, b *bed) {
+	namespace := b.Namespace(t)
+	remediatortest.Run(t, b.subject(t, scaler, remediatortest.HTTP2, func(clusters kubernetes.Clusters) remediatortest.Bench {
+		return remediatortest.Bench{
+			Remediator: kubernetes.NewScale(clusters),
+			Fresh: func(t *testing.T) remediatortest.Scene {
+				d := b.deployment(t, namespace, 2, nil)
+				return remediatortest.Scene{
+					Task:    engine.Task{Target: target("Deployment", namespace, d.Name), Params: json.RawMessage(`{"factor": 2, "max": 30}`)},
+					Effects: func(t *testing.T) int { return b.patches(t, scaler, namespace, d.Name) },
+					Change:  func(t *testing.T) { b.setReplicas(t, namespace, d.Name, 3) },
+					State: func(t *testing.T) string {
+						now := must(b.Client().AppsV1().Deployments(namespace).Get(t.Context(), d.Name, metav1.GetOptions{}))(t)
+						return fmt.Sprintf("%d replicas", *now.Spec.Replicas)
+					},
+				}
+			},
+			Missing: engine.Task{Target: target("StatefulSet", namespace, "nobody"), Params: json.RawMessage(`{"step": 1}`)},
+		}
+	}))
+}
+
+func scaleRefuses(t *testing.T, b *bed) {
+	namespace := b.Namespace(t)
+	s := kubernetes.NewScale(b.clusters(t, scaler))
+	d := b.deployment(t, namespace, 2, nil)
+	at := target("Deployment", namespace, d.Name)
+	set := must(b.Client().AppsV1().DaemonSets(namespace).Create(t.Context(), lab.DaemonSet(namespace, b.name("agent")), metav1.CreateOptions{}))(t)
+	zero := b.deployment(t, namespace, 0, nil)
+	auto := b.deployment(t, namespace, 2, nil)
+	must(b.Client().AutoscalingV2().HorizontalPodAutoscalers(namespace).Create(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Name: "by-load"},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: auto.Name}, MaxReplicas: 5,
+		},
+	}, metav1.CreateOptions{}))(t)
+	var ofSet string
+	eventually(t, "a pod of the DaemonSet", func() bool {
+		for _, pod := range b.pods(t, namespace) {
+			if metav1.IsControlledBy(&pod, set) {
+				ofSet = pod.Name
+			}
+		}
+		return ofSet != ""
+	})
+	for name, c := range map[string]struct {
+		target engine.Target
+		params string
+		why    string
+	}{
+		"DaemonSet":           {target("DaemonSet", namespace, set.Name), `{"step": 1}`, "no replicas"},
+		"pod of a DaemonSet":  {target("Pod", namespace, ofSet), `{"step": 1}`, ""},
+		"HPA":                 {target("Deployment", namespace, auto.Name), `{"step": 1}`, "HorizontalPodAutoscaler by-load"},
+		"zero":                {target("Deployment", namespace, zero.Name), `{"step": 1}`, "scaled to 0"},
+		"at max":              {at, `{"factor": 2, "max": 2}`, "already at max 2"},
+		"down by max":         {at, `{"factor": 2, "max": 1}`, "allowDown"},
+		"down by step":        {at, `{"step": -1}`, "allowDown"},
+		"up by min":           {at, `{"step": -1, "allowDown": true, "min": 3}`, "would be raised"},
+		"neither":             {at, `{"max": 3}`, "exactly one of factor and step"},
+		"no parameters":       {at, ``, "exactly one of factor and step"},
+		"factor without max":  {at, `{"factor": 2}`, "without max"},
+		"text for a number":   {at, `{"step": "1"}`, "step"},
+		"more than one value": {at, `{"step": 1} {}`, "more than one"},
+	} {
+		_, err := s.Plan(t.Context(), task("x", c.target, c.params))
+		if err == nil || remediators.ClassOf(err) != engine.ClassTerminal || !strings.Contains(err.Error(), c.why) {
+			t.Errorf("%s: error %v, want a terminal one with %q", name, err, c.why)
+		}
+	}
+	if n := b.patches(t, scaler, namespace, d.Name); n != 0 {
+		t.Errorf("%d patches", n)
+	}
+}
+
+func scaleUndoesObserved(t *testing.T, b *bed) {
+	namespace := b.Namespace(t)
+	s := kubernetes.NewScale(b.clusters(t, scaler))
+	d := b.deployment(t, namespace, 2, nil)
+	run := task("up", target("Deployment", namespace, d.Name), `{"step": 3, "max": 4}`)
+	p := must(s.Plan(t.Context(), run))(t)
+	must(s.Execute(t.Context(), run, p))(t)
+	if err := b.WaitAvailable(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	b.settle(t, d)
+	run.Plan = &p
+	if err := s.Undo(t.Context(), run, engine.Outcome{Summary: "observed"}); err != nil {
+		t.Fatal(err)
+	}
+	now := must(b.Client().AppsV1().Deployments(namespace).Get(t.Context(), d.Name, metav1.GetOptions{}))(t)
+	if *now.Spec.Replicas != 2 {
+		t.Errorf("%d replicas after undo, want 2", *now.Spec.Replicas)
+	}
+	if got := now.Annotations[kubernetes.EarlierAnnotation]; got != `["up"]` {
+		t.Errorf("earlier tasks: %s", got)
+	}
+}

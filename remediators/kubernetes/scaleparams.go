@@ -1,0 +1,115 @@
+package kubernetes
+
+import (
+	"encoding/json"
+	"math"
+
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/remediators"
+)
+
+// scaleParams are those of [Scale]; scaleSchema says the same to editors and
+// the linter.
+type scaleParams struct {
+	Factor    float64 `json:"factor"`
+	Step      int32   `json:"step"`
+	Min       *int32  `json:"min"`
+	Max       *int32  `json:"max"`
+	AllowDown bool    `json:"allowDown"`
+}
+
+const scaleSchema = `{
+  "type": "object",
+  "additionalProperties": false,
+  "properties": {
+    "factor": {"type": "number", "exclusiveMinimum": 0, "not": {"const": 1}, "description": "Multiplies the replicas, rounded up; needs max."},
+    "step": {"type": "integer", "minimum": -10000, "maximum": 10000, "not": {"const": 0}, "description": "Is added to the replicas."},
+    "min": {"type": "integer", "minimum": 1, "maximum": 10000, "default": 1, "description": "Never fewer."},
+    "max": {"type": "integer", "minimum": 1, "maximum": 10000, "description": "Never more."},
+    "allowDown": {"type": "boolean", "default": false, "description": "Must be true for fewer replicas than there are."}
+  },
+  "oneOf": [{"required": ["factor"]}, {"required": ["step"]}],
+  "dependentRequired": {"factor": ["max"]},
+  "allOf": [{
+    "if": {"anyOf": [
+      {"required": ["factor"], "properties": {"factor": {"exclusiveMaximum": 1}}},
+      {"required": ["step"], "properties": {"step": {"exclusiveMaximum": 0}}}
+    ]},
+    "then": {"required": ["allowDown"], "properties": {"allowDown": {"const": true}}}
+  }]
+}`
+
+// maxReplicas keeps a slip of the pen from asking for more than any cluster has.
+const maxReplicas = 10000
+
+func scaleParamsOf(t engine.Task) (scaleParams, error) {
+	var p scaleParams
+	var given map[string]json.RawMessage
+	if err := decodeParams(t, &p); err != nil {
+		return p, err
+	}
+	if len(t.Params) > 0 {
+		if err := json.Unmarshal(t.Params, &given); err != nil {
+			return p, remediators.Terminal("task %s: parameters of %s: %w", t.ID, t.Action, err)
+		}
+	}
+	_, factor := given["factor"]
+	_, step := given["step"]
+	refuse := func(format string, args ...any) (scaleParams, error) {
+		return p, remediators.Terminal("task %s: parameters of %s: "+format, append([]any{t.ID, t.Action}, args...)...)
+	}
+	switch {
+	case factor == step:
+		return refuse("want exactly one of factor and step")
+	case factor && (p.Factor <= 0 || p.Factor == 1):
+		return refuse("factor is %v; want more than 0, and not 1", p.Factor)
+	case step && (p.Step == 0 || p.Step < -maxReplicas || p.Step > maxReplicas):
+		return refuse("step is %d; want -%d to %d, and not 0", p.Step, maxReplicas, maxReplicas)
+	case factor && p.Max == nil:
+		return refuse("factor without max; write how many replicas are too many")
+	case p.Max != nil && (*p.Max < 1 || *p.Max > maxReplicas):
+		return refuse("max is %d; want 1 to %d", *p.Max, maxReplicas)
+	case p.Min != nil && (*p.Min < 1 || *p.Min > maxReplicas):
+		return refuse("min is %d; want 1 to %d", *p.Min, maxReplicas)
+	case p.Min != nil && p.Max != nil && *p.Min > *p.Max:
+		return refuse("min %d is more than max %d", *p.Min, *p.Max)
+	case p.down() && !p.AllowDown:
+		return refuse("these lower the number of replicas; write allowDown: true if that is meant")
+	}
+	return p, nil
+}
+
+// down reports which way the number is meant to go.
+func (p scaleParams) down() bool { return p.Step < 0 || p.Factor > 0 && p.Factor < 1 }
+
+// from works out the new number. It goes the way that is meant or not at all.
+func (p scaleParams) from(current int32) (int32, error) {
+	want := float64(current) + float64(p.Step)
+	if p.Factor > 0 {
+		// A product such as 10*1.1 is a little more than 11; that is not 12.
+		want = math.Ceil(float64(current)*p.Factor - 1e-9)
+	}
+	least, most := int32(1), int32(maxReplicas)
+	if p.Min != nil {
+		least = *p.Min
+	}
+	if p.Max != nil {
+		most = *p.Max
+	}
+	to := int32(min(max(want, float64(least)), float64(most)))
+	switch {
+	case current == 0:
+		return 0, remediators.Terminal("it is scaled to 0, which somebody meant; scale it to 1 by hand first")
+	case to == current && to == most:
+		return 0, remediators.Terminal("it is already at max %d", most)
+	case to == current && to == least:
+		return 0, remediators.Terminal("it is already at min %d", least)
+	case to == current:
+		return 0, remediators.Terminal("it has %d replicas, and factor %v leaves them so", current, p.Factor)
+	case to < current && !p.AllowDown:
+		return 0, remediators.Terminal("it has %d replicas, more than max %d, and would be lowered; write allowDown: true if that is meant", current, most)
+	case to > current && p.down():
+		return 0, remediators.Terminal("it has %d replicas, fewer than min %d, and would be raised although it is to be lowered", current, least)
+	}
+	return to, nil
+}

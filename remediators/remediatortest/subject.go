@@ -1,0 +1,67 @@
+package remediatortest
+
+import (
+	"crypto/x509"
+	"net/http"
+	"testing"
+
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/remediators"
+)
+
+// Subject is what the suite tries.
+type Subject struct {
+	// Target is the URL of the real end, and Transport how the proxy reaches
+	// it; nil is net/http's default.
+	Target    string
+	Transport http.RoundTripper
+	// Protocol is what the proxy speaks to the remediator.
+	Protocol Protocol
+	// Open makes the remediator, talking to the end in place of Target. It is
+	// called with the proxy, and with an end where nobody listens.
+	Open func(t *testing.T, end End) Bench
+	// Secrets occur in the tasks' parameters or in the credentials. None may
+	// show in anything that the remediator returns.
+	Secrets []string
+}
+
+// Protocol is one of HTTP1, HTTPS1 and HTTP2.
+type Protocol string
+
+// The protocols: HTTP/1.1 in clear, the same under TLS, and HTTP/2 under TLS. They
+// fail differently: a lost call ends a connection of the first two, but only a
+// stream of the third.
+const (
+	HTTP1  Protocol = "http/1.1"
+	HTTPS1 Protocol = "https/1.1"
+	HTTP2  Protocol = "https/2"
+)
+
+// End is something to connect to.
+type End struct {
+	URL string
+	// Certificate is the authority to trust; nil without TLS.
+	Certificate *x509.Certificate
+}
+
+// Bench is a remediator and what to try it on.
+type Bench struct {
+	Remediator remediators.Remediator
+	// Fresh makes a target that nothing else touches.
+	Fresh func(t *testing.T) Scene
+	// Missing is a task whose target does not exist, or points at nothing.
+	Missing engine.Task
+}
+
+// Scene is one target and a look at it from outside.
+type Scene struct {
+	// Task has Target and Params; the suite sets the rest.
+	Task engine.Task
+	// Effects counts the changes that the target has made for the remediator.
+	Effects func(t *testing.T) int
+	// Change is somebody else's hand: it makes the target another one than a
+	// plan has seen. It may be nil if the remediator is not Fenced.
+	Change func(t *testing.T)
+	// State shows what Undo must put back. It may be nil if there is no Undo.
+	State func(t *testing.T) string
+}
