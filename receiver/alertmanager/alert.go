@@ -1,0 +1,183 @@
+package alertmanager
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tripgen/paramedic/internal/alert"
+)
+
+// maxFingerprint bounds what is taken for a fingerprint: Alertmanager's has 16
+// characters, other senders' are known to have 40. It becomes part of keys.
+const maxFingerprint = 128
+
+// sent is one alert as it was sent.
+type sent struct {
+	status, startsAt, endsAt, fingerprint, url string
+	labels, annotations                        map[string]string
+}
+
+// alert reads one element of the list.
+func (d *decoding) alert(i int) error {
+	if kind := d.json.PeekKind(); kind != '{' && kind != 0 && kind != ']' {
+		return fmt.Errorf("alerts[%d] is a JSON %s; it must be an object", i, kindName(kind))
+	}
+	var s sent
+	if err := d.object(func(name []byte) error { return d.alertField(&s, i, name) }); err != nil {
+		return err
+	}
+	a, err := d.normalise(s, i)
+	if err != nil {
+		return fmt.Errorf("alerts[%d]%w", i, err)
+	}
+	d.alerts = append(d.alerts, a)
+	return nil
+}
+
+func (d *decoding) alertField(s *sent, i int, name []byte) (err error) {
+	field := knownName(name)
+	switch field {
+	case "status":
+		s.status, err = d.text()
+	case "labels":
+		s.labels, err = d.strings(nil)
+	case "annotations":
+		s.annotations, err = d.strings(func(name, value string) {
+			d.warnings.add("alerts[%d].annotations: %q is not a string; taken as %s", i, name, value)
+		})
+	case "startsAt":
+		s.startsAt, err = d.text()
+	case "endsAt":
+		s.endsAt, err = d.looseText()
+	case "generatorURL":
+		s.url, err = d.looseText()
+	case "fingerprint":
+		s.fingerprint, err = d.text()
+	default:
+		err = d.json.SkipValue()
+	}
+	if err != nil {
+		return fmt.Errorf("alerts[%d].%s: %w", i, printableName(field), err)
+	}
+	return nil
+}
+
+// normalise judges what was sent. Its errors go on after "alerts[i]".
+func (d *decoding) normalise(s sent, i int) (alert.Alert, error) {
+	a := alert.Alert{
+		Source:      d.source,
+		Fingerprint: s.fingerprint,
+		Name:        s.labels["alertname"],
+		Status:      alert.Status(s.status),
+		Severity:    s.labels["severity"],
+		Labels:      s.labels,
+		Annotations: s.annotations,
+		URL:         s.url,
+	}
+	// Neither is nil, also if the body does not have it.
+	if a.Labels == nil {
+		a.Labels = map[string]string{}
+	}
+	if a.Annotations == nil {
+		a.Annotations = map[string]string{}
+	}
+	if !a.Status.Valid() {
+		// The rare sender writes FIRING.
+		a.Status = alert.Status(strings.ToLower(s.status))
+	}
+	if !a.Status.Valid() {
+		return a, fmt.Errorf(".status is %q; it must be firing or resolved", clip(s.status))
+	}
+	if len(a.Fingerprint) > maxFingerprint {
+		d.warnings.add("alerts[%d].fingerprint has more than %d characters; a hash of the labels is used", i, maxFingerprint)
+		a.Fingerprint = ""
+	}
+	if a.Fingerprint == "" {
+		if len(a.Labels) == 0 {
+			return a, fmt.Errorf(" has neither labels nor a usable fingerprint, so nothing identifies it")
+		}
+		a.Fingerprint = alert.Fingerprint(a.Labels)
+	}
+	var err error
+	if a.StartsAt, err = instant(s.startsAt); err != nil {
+		return a, fmt.Errorf(".startsAt %w", err)
+	}
+	if a.StartsAt.IsZero() {
+		d.warnings.add("alerts[%d].startsAt is not given: its firings cannot be told apart", i)
+	}
+	// While an alert fires, its end is only a guess at when it would be given up.
+	if a.Status == alert.Resolved {
+		if a.EndsAt, err = instant(s.endsAt); err != nil {
+			d.warnings.add("alerts[%d].endsAt %s; left out", i, err)
+		}
+	}
+	if a.Name == "" {
+		d.warnings.add("alerts[%d] has no label alertname", i)
+	}
+	return a, nil
+}
+
+// identify replaces a fingerprint that alerts with different labels share.
+func (d *decoding) identify() {
+	if len(d.alerts) == 1 {
+		return
+	}
+	first := make(map[string]int, len(d.alerts))
+	shared := make(map[string]bool)
+	for i, a := range d.alerts {
+		f, seen := first[a.Fingerprint]
+		if !seen {
+			first[a.Fingerprint] = i
+		} else if !maps.Equal(a.Labels, d.alerts[f].Labels) {
+			shared[a.Fingerprint] = true
+		}
+	}
+	for i := range d.alerts {
+		a := &d.alerts[i]
+		if !shared[a.Fingerprint] {
+			continue
+		}
+		d.warnings.add("alerts[%d].fingerprint %q is also that of other labels; a hash of the labels is used", i, a.Fingerprint)
+		a.Fingerprint = alert.Fingerprint(a.Labels)
+	}
+}
+
+// instant reads an RFC 3339 time. No alerting system began before 1970-01-02:
+// what is earlier is some zero value ("0001-01-01", the epoch, in any time
+// zone) and means that the time is not known.
+func instant(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	var t time.Time
+	if err := t.UnmarshalText([]byte(s)); err != nil {
+		return time.Time{}, fmt.Errorf("is %q; it must be an RFC 3339 time", clip(s))
+	}
+	t = t.UTC()
+	switch {
+	case t.Before(time.Unix(24*60*60, 0)):
+		return time.Time{}, nil
+	case t.Year() > 2261:
+		// Nanoseconds since 1970 are the episode's identity and end in 2262.
+		return time.Time{}, fmt.Errorf("is %q; it must be before the year 2262", clip(s))
+	}
+	return t, nil
+}
+
+// clip keeps a quoted value short enough for a message.
+func clip(s string) string {
+	const most = 64
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "..."
+}
+
+func printableName(s string) string { return strings.Trim(fmt.Sprintf("%q", clip(s)), `"`) }

@@ -1,0 +1,118 @@
+package alertmanager
+
+import (
+	"fmt"
+)
+
+// text reads a string; null is the empty one.
+func (d *decoding) text() (string, error) {
+	switch kind := d.json.PeekKind(); kind {
+	case '"', 'n', 0:
+		token, err := d.json.ReadToken()
+		if err != nil || kind == 'n' {
+			return "", err
+		}
+		return token.String(), nil
+	default:
+		return "", fmt.Errorf("it is a JSON %s; it must be a string", kindName(kind))
+	}
+}
+
+// looseText reads a string, or any other value as its JSON text.
+func (d *decoding) looseText() (string, error) {
+	if kind := d.json.PeekKind(); kind == '"' || kind == 'n' {
+		return d.text()
+	}
+	value, err := d.json.ReadValue()
+	return string(value), err
+}
+
+// strings reads an object of strings; null is the empty one. Other values are
+// an error, or, if loose is not nil, taken as JSON text and told to it. The map
+// is never nil.
+func (d *decoding) strings(loose func(name, value string)) (map[string]string, error) {
+	all := make(map[string]string)
+	switch kind := d.json.PeekKind(); kind {
+	case 'n':
+		return all, d.json.SkipValue()
+	case '{', 0:
+	default:
+		return nil, fmt.Errorf("it is a JSON %s; it must be an object", kindName(kind))
+	}
+	err := d.object(func(raw []byte) (err error) {
+		name := knownName(raw)
+		if kind := d.json.PeekKind(); loose != nil && kind != '"' && kind != 'n' {
+			if all[name], err = d.looseText(); err == nil {
+				loose(clip(name), clip(all[name]))
+			}
+		} else {
+			all[name], err = d.text()
+		}
+		if err != nil {
+			return fmt.Errorf("%q: %w", clip(name), err)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// knownName is string(name), without an allocation for what every body has.
+func knownName(name []byte) string {
+	switch string(name) {
+	case "status":
+		return "status"
+	case "labels":
+		return "labels"
+	case "annotations":
+		return "annotations"
+	case "startsAt":
+		return "startsAt"
+	case "endsAt":
+		return "endsAt"
+	case "generatorURL":
+		return "generatorURL"
+	case "fingerprint":
+		return "fingerprint"
+	case "alertname":
+		return "alertname"
+	case "severity":
+		return "severity"
+	case "instance":
+		return "instance"
+	case "job":
+		return "job"
+	case "namespace":
+		return "namespace"
+	case "summary":
+		return "summary"
+	case "description":
+		return "description"
+	case "runbook_url":
+		return "runbook_url"
+	default:
+		return string(name)
+	}
+}
+
+// warnings are bounded in number, and each in length by its writer.
+type warnings struct {
+	list []string
+	more int
+}
+
+const maxWarnings = 20
+
+func (w *warnings) add(format string, args ...any) {
+	if len(w.list) == maxWarnings {
+		w.more++
+		return
+	}
+	w.list = append(w.list, fmt.Sprintf(format, args...))
+}
+
+func (w *warnings) all() []string {
+	if w.more == 0 {
+		return w.list
+	}
+	return append(w.list, fmt.Sprintf("and %d more warnings", w.more))
+}

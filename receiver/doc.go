@@ -1,0 +1,33 @@
+// Package receiver is the HTTP edge: it takes the webhooks of monitoring
+// systems, makes their alerts durable, and answers 202 only after that.
+//
+// A [Receiver] owns the route POST /v1/webhooks/{source}. For each request it
+// finds the [Source], authenticates, reads a bounded body, has the source's
+// [Decoder] turn it into alerts, encodes them as lines for the INBOX stream,
+// and waits until a group commit has stored them. What goes wrong is answered
+// as application/problem+json (RFC 9457), and with 503 and Retry-After wherever
+// it is not certain that the alerts are on disk. A body that cannot be decoded
+// is put into quarantine before it is answered.
+//
+// An INBOX message is JSON lines, one input of the engine a line; the lines
+// written here are {"delivery": D}, D being an [alert.Delivery].
+//
+// # Use
+//
+// [New] starts the committer, [Receiver.Mount] puts the route into an echo
+// instance that the application may share with other routes, [NewServer] makes
+// the http.Server with this edge's timeouts. Shut the http.Server down first,
+// then call [Receiver.Close], then close the bus.
+//
+// # Concurrency
+//
+// Everything exported is safe for concurrent use. One goroutine publishes;
+// Close waits for it. The memory that requests may hold is bounded by
+// Options.MaxInFlight.
+//
+// # Testing
+//
+// The package takes its clock, identifiers, publisher and metrics registry as
+// arguments. Tests of its own use a strict in-memory publisher and, where the
+// durability matters, the embedded bus.
+package receiver

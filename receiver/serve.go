@@ -1,0 +1,247 @@
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"github.com/tripgen/paramedic/internal/alert"
+)
+
+// decodeShare is how much memory decoding and encoding take, in bodies, beside
+// the body: labels as maps, the stored lines, the group's message. A test holds
+// it. Bodies of tiny alerts take more for each byte, so decoders bound the
+// number of alerts as well.
+const decodeShare = 16
+
+// answerTimeout bounds the writing of an answer to a peer that does not read.
+const answerTimeout = 10 * time.Second
+
+// handlingMemory is what the budget reckons for a body of n bytes.
+func handlingMemory(n int) int64 { return requestOverhead + int64(n)*(1+decodeShare) }
+
+// receipt is the body of a 202.
+type receipt struct {
+	delivery string
+	alerts   int
+	// quarantined says that the body was kept, but not understood.
+	quarantined bool
+}
+
+func (got receipt) appendJSON(b []byte) ([]byte, error) {
+	b, err := jsontext.AppendQuote(append(b, `{"delivery":`...), got.delivery)
+	if err != nil {
+		return nil, err
+	}
+	b = strconv.AppendInt(append(b, `,"alerts":`...), int64(got.alerts), 10)
+	if got.quarantined {
+		b = append(b, `,"quarantined":true`...)
+	}
+	return append(b, "}\n"...), nil
+}
+
+// serve answers one request, whatever happens in it.
+func (rx *Receiver) serve(c echo.Context) error {
+	started := rx.now()
+	w, r := c.Response().Writer, c.Request()
+	name := c.Param("source")
+	m := rx.unknown
+	src, known := rx.sources[name]
+	if known {
+		m = src.metrics
+	}
+	got, refused := rx.guard(w, r, src)
+	// Errors of the connection from here on mean that nobody listens.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
+	if refused != nil {
+		id := rx.ids()
+		rx.logRefusal(r, name, id, refused)
+		m.refuse(refused, rx.now().Sub(started))
+		_ = refused.write(c.Response(), r.URL.EscapedPath()+"#"+id)
+		return nil
+	}
+	m.accept(got.alerts, rx.now().Sub(started))
+	rx.log.LogAttrs(r.Context(), slog.LevelDebug, "webhook accepted",
+		slog.String("source", name), slog.String("delivery", got.delivery), slog.Int("alerts", got.alerts))
+	_ = writeReceipt(c.Response(), got)
+	return nil
+}
+
+// guard turns a panic into a refusal: 503, as not every sender retries a 500.
+func (rx *Receiver) guard(w http.ResponseWriter, r *http.Request, src *source) (got receipt, refused *refusal) {
+	defer func() {
+		if p := recover(); p != nil {
+			refused = doubt(reasonInternal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "an internal error; it is in the log")
+			refused.hangUp = true
+		}
+	}()
+	return rx.accept(w, r, src)
+}
+
+// accept takes one request from its headers to its group's ack.
+func (rx *Receiver) accept(w http.ResponseWriter, r *http.Request, src *source) (receipt, *refusal) {
+	// Also for what is refused unread: net/http reads on to the body's end.
+	if err := readDeadline(w, time.Now().Add(rx.bodyTimeout)); err != nil {
+		return receipt{}, doubt(reasonInternal, err, "the body cannot be read now")
+	}
+	if refused := admit(r, src); refused != nil {
+		return receipt{}, refused
+	}
+	share, ok := rx.budget.hold(requestOverhead)
+	if !ok {
+		return receipt{}, busy()
+	}
+	handedOn := false
+	defer func() {
+		if !handedOn {
+			share.release()
+		}
+	}()
+	got, lines, refused := rx.take(w, r, src, share)
+	if refused != nil || lines == nil {
+		return got, refused
+	}
+	handedOn = true
+	switch err := rx.committer.commit(r.Context(), lines, share.release); {
+	case errors.Is(err, errClosed):
+		return receipt{}, doubt(reasonClosing, err, "this receiver is shutting down; send again")
+	case errors.Is(err, errQueueFull):
+		return receipt{}, doubt(reasonBusy, err, "too many deliveries are waiting to be stored; send again")
+	case err != nil:
+		return receipt{}, doubt(reasonNotDurable, err, "the alerts may not be stored; send again")
+	}
+	return got, nil
+}
+
+// admit judges a request by its headers.
+func admit(r *http.Request, src *source) *refusal {
+	if src == nil {
+		return refuse(http.StatusNotFound, reasonNotFound, "no source of this name is configured")
+	}
+	if !slices.Contains(src.methods, r.Method) {
+		f := refuse(http.StatusMethodNotAllowed, reasonMethod, "send with %s", strings.Join(src.methods, " or "))
+		f.header = [2]string{"Allow", strings.Join(src.methods, ", ")}
+		return f
+	}
+	switch err := authenticate(r, src.Auth); {
+	case err == nil:
+		return checkMedia(r.Header, src.traits.MediaTypes)
+	case errors.Is(err, ErrUnauthenticated):
+		f := refuse(http.StatusUnauthorized, reasonUnauthenticated, "the credentials are missing or wrong")
+		f.challenges = challenges(src.Auth)
+		return f
+	case errors.Is(err, ErrForbidden):
+		return refuse(http.StatusForbidden, reasonForbidden, "the client certificate is valid, but its names are not allowed here")
+	default:
+		return doubt(reasonAuthUnavailable, err, "credentials cannot be checked now; send again")
+	}
+}
+
+// take reads, decodes and encodes. It returns no lines and no refusal if the
+// body went into quarantine and the sender wants to hear 202.
+func (rx *Receiver) take(w http.ResponseWriter, r *http.Request, src *source, share *hold) (receipt, [][]byte, *refusal) {
+	body, refused := rx.takeBody(w, r, share)
+	if refused != nil {
+		return receipt{}, nil, refused
+	}
+	if !share.resize(handlingMemory(len(body))) {
+		return receipt{}, nil, busy()
+	}
+	d := alert.Delivery{ID: rx.ids(), Source: src.Name, ReceivedAt: rx.now().UTC()}
+	decoded, err := rx.decode(src, r.Header, body, d.ReceivedAt)
+	if err != nil {
+		got, refused := rx.undecodable(r, src, d, body, err)
+		return got, nil, refused
+	}
+	d.Alerts, d.Warnings = decoded.Alerts, decoded.Warnings
+	lines, err := encode(d, rx.inboxMessage)
+	var large *alertTooLargeError
+	switch {
+	case errors.As(err, &large):
+		got, refused := rx.undecodable(r, src, d, body, err)
+		return got, nil, refused
+	case err != nil:
+		return receipt{}, nil, doubt(reasonInternal, err, "an internal error; it is in the log")
+	}
+	stored := 0
+	for _, line := range lines {
+		stored += len(line)
+	}
+	// Twice: the lines, and their copy in the group's message.
+	if !share.resize(requestOverhead + 2*int64(stored)) {
+		return receipt{}, nil, busy()
+	}
+	return receipt{delivery: d.ID, alerts: len(d.Alerts)}, lines, nil
+}
+
+// decode holds the decoder to its contract.
+func (rx *Receiver) decode(src *source, h http.Header, body []byte, at time.Time) (d Decoded, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			rx.log.Error("a decoder panicked", slog.String("source", src.Name), slog.Any("panic", p),
+				slog.String("stack", string(debug.Stack())))
+			err = errors.New("the decoder failed; this is a bug in it")
+		}
+	}()
+	d, err = src.Decoder.Decode(src.Name, h, body, at)
+	if err != nil {
+		return Decoded{}, err
+	}
+	if len(d.Alerts) == 0 {
+		return Decoded{}, errors.New("the body has no alerts")
+	}
+	for i, a := range d.Alerts {
+		if err := a.Validate(); err != nil {
+			return Decoded{}, fmt.Errorf("alerts[%d]: %w", i, err)
+		}
+	}
+	return d, nil
+}
+
+func busy() *refusal {
+	return doubt(reasonBusy, nil, "too much is being handled at once; send again")
+}
+
+func (rx *Receiver) logRefusal(r *http.Request, source, id string, f *refusal) {
+	level := slog.LevelWarn
+	if f.reason == reasonInternal || f.reason == reasonAuthUnavailable {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("source", source[:min(len(source), 64)]),
+		slog.String("request", id),
+		slog.String("reason", string(f.reason)),
+		slog.Int("status", f.status),
+		slog.String("detail", f.detail),
+		slog.String("remote", r.RemoteAddr),
+	}
+	if f.quarantine != "" {
+		attrs = append(attrs, slog.String("quarantine", f.quarantine))
+	}
+	if f.cause != nil {
+		attrs = append(attrs, slog.Any("error", f.cause))
+	}
+	rx.log.LogAttrs(r.Context(), level, "webhook refused", attrs...)
+}
+
+func writeReceipt(w http.ResponseWriter, got receipt) error {
+	body, err := got.appendJSON(make([]byte, 0, 96))
+	if err != nil {
+		return fmt.Errorf("encode the receipt: %w", err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	if _, err := w.Write(body); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}
