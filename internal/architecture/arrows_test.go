@@ -1,0 +1,179 @@
+package architecture
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// layer is a package and what of this module it may import beside what is below it by name.
+type layer struct {
+	// pkg is a folder; with /... it stands for every folder below it, too.
+	pkg  string
+	uses []string
+}
+
+// arrows is the design's picture as a table, lowest first: edges → responder, worker → rules, remediators → engine →
+// alert. A package that is not here fails the test, and so does an import that is not.
+func arrows() []layer {
+	return []layer{
+		{"internal/alert", nil},
+		{"internal/engine", []string{"internal/alert"}},
+		{"internal/engine/simulation", []string{"internal/engine", "internal/alert"}},
+		{"internal/ledger", []string{"internal/engine"}},
+		{"internal/explain", []string{"internal/engine", "internal/alert"}},
+		{"internal/bus", nil},
+		{"internal/config", nil},
+
+		{"rules/...", []string{"rules/...", "internal/engine", "internal/alert"}},
+		{"remediators", []string{"internal/engine"}},
+		{"internal/verify", []string{"remediators", "internal/engine"}},
+		{"remediators/remediatortest", []string{"remediators", "internal/engine"}},
+		{"remediators/...", []string{"remediators", "internal/verify", "internal/engine"}},
+
+		{"internal/responder", []string{"internal/bus", "internal/ledger", "internal/engine", "internal/alert"}},
+		{"internal/worker", []string{"internal/bus", "internal/verify", "remediators", "internal/engine"}},
+
+		{"receiver", []string{"internal/alert"}},
+		{"receiver/...", []string{"receiver", "internal/alert"}},
+		{"internal/trigger", []string{"internal/engine", "internal/alert"}},
+		{"internal/report", []string{"internal/engine", "internal/alert"}},
+		{"internal/report/...", []string{"internal/report", "internal/engine"}},
+		{"internal/web/api", []string{"internal/engine", "internal/alert"}},
+		{"internal/web", []string{
+			"internal/web/api", "internal/explain", "internal/ledger", "internal/bus", "internal/engine", "internal/alert",
+		}},
+		{"internal/web/webtest", []string{ // for tests only
+			"internal/web/...", "internal/responder", "internal/ledger", "internal/bus", "internal/engine", "internal/alert",
+		}},
+		{"internal/client", []string{"internal/web/api", "internal/engine", "internal/alert"}},
+
+		// The only wiring.
+		{"internal/app", []string{
+			"receiver/...", "remediators/...", "rules/...", "internal/alert", "internal/engine", "internal/ledger", "internal/bus",
+			"internal/responder", "internal/worker", "internal/verify", "internal/trigger", "internal/report/...", "internal/web",
+			"internal/config", "internal/explain",
+		}},
+
+		// Programs, and what only programs and tests use.
+		{"internal/lab/...", []string{"internal/lab/..."}},
+		{"internal/demo/...", []string{"internal/...", "rules/..."}},
+		{"internal/crash/...", []string{"internal/...", "receiver/...", "remediators/...", "rules/..."}},
+		{"internal/architecture", nil},
+		{"cmd/paramedic", []string{
+			"internal/app", "internal/config", "internal/client", "internal/demo", "internal/explain", "internal/ledger",
+			"internal/web/api", "internal/engine", "internal/alert", "rules/...", "receiver/...",
+		}},
+	}
+}
+
+// sdks says which packages may use a foreign module. Everything else may use the standard library only.
+func sdks() []layer {
+	return []layer{
+		{"k8s.io/...", []string{
+			"remediators/kubernetes", "internal/verify", "internal/app", "internal/lab/...", "internal/demo/...", "internal/crash/...",
+		}},
+		{"github.com/nats-io/...", []string{"internal/bus"}},
+		{"golang.org/x/sys/...", []string{"internal/bus", "internal/lab/..."}},
+		{"golang.org/x/net/http/httpguts", []string{"remediators/http"}},
+		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},
+		{"golang.org/x/term", []string{"cmd/paramedic", "internal/demo/..."}},
+		{"github.com/labstack/echo/...", []string{"receiver", "internal/web/...", "internal/app"}},
+		{"github.com/go-json-experiment/json/...", []string{"receiver/..."}},
+		{"github.com/prometheus/client_golang/...", []string{
+			"receiver", "internal/bus", "internal/responder", "internal/worker", "internal/report", "internal/web/...", "internal/app",
+			"internal/trigger", "internal/demo/...",
+		}},
+		{"github.com/prometheus/alertmanager/...", []string{"rules/..."}},
+		{"github.com/prometheus/common/...", []string{"rules/..."}},
+		{"github.com/google/cel-go/...", []string{"rules/..."}},
+		{"github.com/santhosh-tekuri/jsonschema/...", []string{"rules/...", "remediators", "remediators/remediatortest"}},
+		{"go.yaml.in/yaml/v3", []string{"rules/...", "internal/config", "internal/lab/..."}},
+		{"github.com/spf13/cobra", []string{"cmd/paramedic"}},
+		{"golang.org/x/tools/...", []string{"internal/architecture"}},
+	}
+}
+
+// within reports whether a folder is the one that a pattern names, or, with /..., below it.
+func within(folder, pattern string) bool {
+	base, below := strings.CutSuffix(pattern, "/...")
+	return folder == base || (below && strings.HasPrefix(folder, base+"/"))
+}
+
+// find is the most specific entry for a folder: the longest, and of equals the one without /....
+func find(table []layer, folder string) (layer, bool) {
+	best, found := layer{}, false
+	for _, l := range table {
+		base := strings.TrimSuffix(l.pkg, "/...")
+		if within(folder, l.pkg) && (!found || len(base) > len(strings.TrimSuffix(best.pkg, "/...")) || l.pkg == folder) {
+			best, found = l, true
+		}
+	}
+	return best, found
+}
+
+// arrowsPointDown checks imports of this module. Tests may import what they need.
+func arrowsPointDown(t *tree) []string {
+	var findings []string
+	unknown := map[string]bool{}
+	for _, f := range t.files {
+		from, ok := find(arrows(), f.folder())
+		if !ok && !unknown[f.folder()] {
+			unknown[f.folder()] = true
+			findings = append(findings, f.folder()+": the package is not in the table of arrows: decide its place there")
+		}
+		if !ok || f.isTest() {
+			continue
+		}
+		for _, imported := range f.imports() {
+			to, own := strings.CutPrefix(imported, module)
+			if own && !slices.ContainsFunc(from.uses, func(p string) bool { return within(to, p) }) {
+				findings = append(findings, fmt.Sprintf("%s: imports %s: %s may import only: %s", f.path, to, from.pkg, list(from.uses)))
+			}
+		}
+	}
+	return findings
+}
+
+// sdksStayOut checks imports of other modules.
+func sdksStayOut(t *tree) []string {
+	var findings []string
+	for _, f := range t.files {
+		if f.isTest() {
+			continue
+		}
+		for _, imported := range f.imports() {
+			domain, _, _ := strings.Cut(imported, "/")
+			if strings.HasPrefix(imported, module) || !strings.Contains(domain, ".") {
+				continue
+			}
+			sdk, ok := find(sdks(), imported)
+			if !ok {
+				findings = append(findings, fmt.Sprintf("%s: imports %s: it is not in the table of SDKs: decide there who may", f.path, imported))
+			} else if !slices.ContainsFunc(sdk.uses, func(p string) bool { return within(f.folder(), p) }) {
+				findings = append(findings, fmt.Sprintf("%s: imports %s: only these may: %s", f.path, imported, list(sdk.uses)))
+			}
+		}
+	}
+	return findings
+}
+
+func list(names []string) string {
+	if len(names) == 0 {
+		return "nothing of this module"
+	}
+	return strings.Join(names, ", ")
+}
+
+// noDrawers refuses packages that are named after no idea.
+func noDrawers(t *tree) []string {
+	drawers := []string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "base", "lib", "tools", "types"}
+	var findings []string
+	for _, folder := range t.folders() {
+		if slices.Contains(drawers, path.Base(folder)) {
+			findings = append(findings, folder+": the name says nothing: name the package after its one idea")
+		}
+	}
+	return findings
+}

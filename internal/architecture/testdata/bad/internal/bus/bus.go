@@ -1,0 +1,2 @@
+// Package bus
+package bus

@@ -1,0 +1,2 @@
+// Package engine has a second comment, which is one more than one.
+package engine

@@ -1,0 +1,74 @@
+package explain
+
+import (
+	"fmt"
+
+	"github.com/tripgen/paramedic/internal/engine"
+)
+
+func ofRun(ev engine.Event) statement {
+	switch e := ev.(type) {
+	case engine.RunStarted:
+		return statement{TopicRule, fmt.Sprintf("Rule %s (mode %s) starts on %s for the %s", short(e.Rule), e.Mode, short(e.Target.String()), named(e.Alert))}
+	case engine.RunJoined:
+		return statement{TopicAlert, fmt.Sprintf("Another alert joins the run (%s)", short(string(e.Episode)))}
+	case engine.RunMerged:
+		return statement{TopicEnd, fmt.Sprintf("The run ends, because run %s of the same rule has the same target", short(e.Into))}
+	case engine.RunContinued:
+		return statement{TopicRule, fmt.Sprintf("A relapse: attempt %d comes next, where run %s stopped", e.Attempt+1, short(e.After))}
+	case engine.AttemptFailed:
+		return statement{TopicVerify, because(fmt.Sprintf("Attempt %d did not cure", e.Attempt+1), e.Reason)}
+	case engine.VerifyStarted:
+		return statement{TopicVerify, "Waits for the cure to show until " + clock(e.Until)}
+	case engine.VerifyWaiting:
+		return statement{TopicVerify, because("Not confirmed yet, at most until "+clock(e.Until), e.Reason)}
+	case engine.RunParked:
+		return statement{TopicAction, because("It is not known whether the action was applied; a person is asked until "+clock(e.Until), e.Reason)}
+	case engine.RunEnded:
+		return statement{TopicEnd, because(ending(e.Outcome), e.Reason)}
+	case engine.Escalated:
+		return statement{TopicPerson, because("People are asked"+through(e.Routes), e.Reason)}
+	}
+	return statement{}
+}
+
+// ending is how a run ended, in words.
+func ending(o engine.RunFinal) string {
+	switch o {
+	case engine.Cured:
+		return "Cured"
+	case engine.Uncured:
+		return "Not cured"
+	case engine.SelfResolved:
+		return "Ended without a further action"
+	case engine.Observed:
+		return "Recorded only"
+	case engine.Shadowed:
+		return "Nothing was done, as the mode is shadow"
+	case engine.HeldBack:
+		return "Given up without an action, as it was held back too long"
+	case engine.Denied:
+		return "Ended by a person's no"
+	case engine.Unapproved:
+		return "Ended, as nobody approved in time"
+	case engine.Undetermined:
+		return "Ended without knowing whether the action was applied"
+	case engine.Merged:
+		return "Ended in favour of another run"
+	case engine.Cancelled:
+		return "Ended by a person"
+	}
+	return "Ended as " + short(string(o))
+}
+
+func through(routes []engine.Route) string {
+	if len(routes) == 0 {
+		return ""
+	}
+	return " through " + list(routes, func(r engine.Route) string {
+		if r.To == "" {
+			return short(r.Reporter)
+		}
+		return short(r.Reporter) + " " + short(r.To)
+	})
+}
