@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// planned goes on after a plan: with the run that has the same target already,
+// with the rung where a relapse continues, with the next plan, or to the guards.
+func (d *decider) planned(rule *Rule) {
+	if first := d.run.Plans[0]; len(d.run.Plans) > 1 {
+		if last := d.run.Plans[len(d.run.Plans)-1]; last.Target != first.Target {
+			d.attemptFailed(rule, false, "its actions resolve to two targets, %s and %s", first.Target, last.Target)
+			return
+		}
+	}
+	if into, ok := d.twin(); ok {
+		d.emit(RunMerged{Run: d.run.ID, Into: into})
+		return
+	}
+	if d.run.Attempt == 0 && !d.run.Continued && d.relapse(rule) {
+		return
+	}
+	if last := d.run.Plans[len(d.run.Plans)-1]; last.Noop {
+		d.attemptFailed(rule, false, "nothing to change: %s", last.Summary)
+		return
+	}
+	if len(d.run.Plans) < len(d.attempt(rule).Do) {
+		d.issuePlan()
+		return
+	}
+	d.judge(rule)
+}
+
+// twin is another active run of the same rule with the same canonical target.
+func (d *decider) twin() (string, bool) {
+	for _, id := range d.st.index.handling[pastKey(d.run.Rule, d.run.Target)] {
+		if other := d.st.Runs[id]; id != d.run.ID && other.Canonical() && other.Target == d.run.Target {
+			return id, true
+		}
+	}
+	return "", false
+}
+
+// relapse continues the ladder of a run that ended a short while ago.
+func (d *decider) relapse(rule *Rule) bool {
+	past := d.st.Past[pastKey(d.run.Rule, d.run.Target)]
+	if past == nil || past.EndedAt.IsZero() || d.at.Sub(past.EndedAt) >= rule.Guards.Relapse {
+		return false
+	}
+	next := past.Attempt + 1
+	if next >= len(rule.Attempts) {
+		d.endAsking(rule, Uncured, "relapsed within %s of run %s, which tried every attempt", rule.Guards.Relapse, past.Run)
+		return true
+	}
+	d.emit(RunContinued{Run: d.run.ID, After: past.Run, Attempt: next})
+	d.issuePlan()
+	return true
+}
+
+// judge asks every guard, and goes on as the mode says.
+func (d *decider) judge(rule *Rule) {
+	if !d.firing() {
+		d.end(SelfResolved, "the alert resolved before the next action")
+		return
+	}
+	mode := d.mode(rule)
+	spends, v := d.guards(rule)
+	switch {
+	case mode == ModeShadow && v.held():
+		d.refrain(rule, Shadowed, "would have been held by %s: %s", v.guard, v.reason)
+	case mode == ModeShadow:
+		d.refrain(rule, Shadowed, "would have: %s", d.summary())
+	case !mode.Acts():
+		d.refrain(rule, Observed, "mode %q only records", mode)
+	case v.guard == GuardFreshness:
+		why := v.reason
+		if d.run.Guard != "" {
+			why = fmt.Sprintf("%s, after it was held by %s: %s", why, d.run.Guard, d.run.Why)
+		}
+		d.endAsking(rule, HeldBack, "%s", why)
+	case v.held():
+		d.hold(v.guard, v.reason, v.until)
+	case mode == ModeApprove && d.run.Approved != d.run.PlanDigest():
+		asked := ApprovalAsked{Run: d.run.ID, Plan: d.run.PlanDigest()}
+		if wait := rule.Guards.Approval; wait > 0 {
+			asked.Until = d.at.Add(wait)
+		}
+		d.emit(asked)
+	default:
+		if !d.run.Allowed {
+			d.emit(RunAllowed{Run: d.run.ID, Attempt: d.run.Attempt, Plan: d.run.PlanDigest(), Spends: spends})
+		}
+		d.issueExecute(rule)
+	}
+}
+
+// refrain ends a run that may not act. If it acted on a rung before, its trouble
+// goes on, and people must know.
+func (d *decider) refrain(rule *Rule, o RunFinal, format string, args ...any) {
+	if d.run.Acted > 0 {
+		d.endAsking(rule, o, format, args...)
+		return
+	}
+	d.end(o, format, args...)
+}
+
+func (d *decider) summary() string {
+	parts := make([]string, len(d.run.Plans))
+	for i, p := range d.run.Plans {
+		parts[i] = p.Summary
+	}
+	return strings.Join(parts, "; ")
+}
+
+// mode is the least trusted of the rule's, the rung's, and what the breaker
+// leaves.
+func (d *decider) mode(rule *Rule) Mode {
+	ladder := []Mode{ModeObserve, ModeShadow, ModeApprove, ModeAuto}
+	mode := rule.Mode
+	if m := d.attempt(rule).Mode; m != "" && slices.Index(ladder, m) < slices.Index(ladder, mode) {
+		mode = m
+	}
+	if g := rule.Guards.Breaker; mode == ModeAuto && g > 0 && d.st.Uncured[rule.Name] >= g {
+		mode = ModeApprove
+	}
+	return mode
+}
+
+// executed goes on after an action: with the next one, or to the verification.
+func (d *decider) executed(rule *Rule) {
+	if d.run.Done < len(d.attempt(rule).Do) {
+		// The world may have changed while the last action ran.
+		d.rejudge(rule)
+		return
+	}
+	v := d.attempt(rule).Verify
+	d.emit(VerifyStarted{Run: d.run.ID, Until: d.at.Add(v.Within)})
+	if len(v.Probes) > 0 {
+		d.issueVerify(rule, d.run.VerifyUntil)
+		return
+	}
+	d.checkCured()
+}
+
+// issueVerify asks for the probes, until the wait for the cure is over.
+func (d *decider) issueVerify(rule *Rule, until time.Time) {
+	a := d.attempt(rule)
+	t := Task{
+		ID: d.taskID(TaskVerify, 0), Kind: TaskVerify, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
+		Group: VerifyGroup(a.Do[0].Group), Action: VerifyAction, Target: d.run.Target, Stable: a.Verify.Stable,
+		Deadline: until,
+	}
+	t.NotAfter = t.Deadline
+	t.Timeout = t.Deadline.Sub(d.at)
+	for _, p := range a.Verify.Probes {
+		params, err := p.Params(d.scope(rule))
+		if err != nil {
+			d.attemptFailed(rule, false, "verify %s: %v", p.Kind, err)
+			return
+		}
+		t.Probes = append(t.Probes, ProbeTask{Kind: p.Kind, Params: params})
+	}
+	d.issue(t, 0, t.Deadline.Add(answerSlack))
+}
+
+func (d *decider) verified(rule *Rule, res Result) {
+	switch {
+	case res.Failure != nil:
+		d.attemptFailed(rule, false, "not known to be cured: verification failed: %s", res.Failure.Message)
+	case !res.Verified:
+		d.attemptFailed(rule, true, "not cured: %s", unmet(res.Checks))
+	default:
+		d.checkCured()
+	}
+}
+
+func unmet(checks []Check) string {
+	var parts []string
+	for _, c := range checks {
+		if !c.OK {
+			parts = append(parts, fmt.Sprintf("%s: %s", c.Kind, c.Detail))
+		}
+	}
+	if len(parts) == 0 {
+		return "the probes did not hold long enough"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// checkCured looks whether everything that the verification asks for holds, and
+// has held for as long as it must.
+func (d *decider) checkCured() {
+	rule, err := d.rule()
+	if err != nil {
+		d.withoutRule(err)
+		return
+	}
+	v := d.attempt(rule).Verify
+	if len(v.Probes) > 0 && d.run.ProbesAt.IsZero() {
+		return // the probes' answer, or its absence, comes on its own
+	}
+	if v.AlertResolved {
+		if d.firing() {
+			d.emit(VerifyWaiting{Run: d.run.ID, Reason: "waits for the alert to resolve", Until: d.run.VerifyUntil})
+			return
+		}
+		steady := d.resolvedAt().Add(v.Stable)
+		switch {
+		case len(v.Probes) == 0 && d.at.Before(steady):
+			d.emit(VerifyWaiting{Run: d.run.ID, Reason: "resolved; waits whether it stays so", Until: steady})
+			return
+		case len(v.Probes) > 0 && d.run.ProbesAt.Before(steady):
+			// What the probes saw before says nothing about both together.
+			if d.run.Task == nil {
+				// The alert may have resolved at the last moment: the probes
+				// still get the time that they need.
+				d.issueVerify(rule, later(d.run.VerifyUntil, d.at.Add(2*v.Stable+lastLook)))
+			}
+			return
+		}
+	}
+	d.end(Cured, "%s", cure(v))
+}
+
+func cure(v Verify) string {
+	var parts []string
+	for _, p := range v.Probes {
+		parts = append(parts, p.Kind)
+	}
+	if v.AlertResolved {
+		parts = append(parts, "alert resolved")
+	}
+	if len(parts) == 0 {
+		return "done; the rule verifies nothing"
+	}
+	return "verified: " + strings.Join(parts, ", ")
+}

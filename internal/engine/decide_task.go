@@ -1,0 +1,238 @@
+package engine
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+)
+
+const (
+	// startWithin is how long a task may lie in WORK before it is too late.
+	startWithin = 2 * time.Minute
+	// answerSlack is what a worker's answer may need beyond the task's own
+	// times: a redelivery after a crash, an observation, the way back.
+	answerSlack = time.Minute
+	// maxReplans bounds how often one attempt's plans are made anew.
+	maxReplans = 3
+	// planTimeout bounds a planning call.
+	planTimeout = 30 * time.Second
+	// lastLook is what the probes get, beyond twice the time for which they must
+	// hold, when the alert resolves just before the wait for the cure is over.
+	lastLook = 10 * time.Second
+	// parkFor is how long a run whose action's effect is unknown keeps its
+	// target before it gives up on a person's word.
+	parkFor = 24 * time.Hour
+)
+
+// attempt is the rule's rung that the run is on.
+func (d *decider) attempt(rule *Rule) *Attempt { return &rule.Attempts[d.run.Attempt] }
+
+func (d *decider) scope(rule *Rule) Scope {
+	target := d.run.Target
+	if !d.run.Canonical() {
+		target = d.run.Stated
+	}
+	return Scope{
+		Alert: d.run.Alert, Target: target, Now: d.at,
+		Run:     RunScope{ID: d.run.ID, Rule: d.run.Rule, StartedAt: d.run.StartedAt},
+		Attempt: AttemptScope{Name: d.attempt(rule).Name, Number: d.run.Attempt + 1},
+	}
+}
+
+// issuePlan asks for the plan of the next action that has none.
+func (d *decider) issuePlan() {
+	rule, err := d.rule()
+	if err != nil {
+		d.withoutRule(err)
+		return
+	}
+	if d.mode(rule) == ModeObserve {
+		d.refrain(rule, Observed, "mode observe only records")
+		return
+	}
+	action := len(d.run.Plans)
+	t, err := d.actionTask(rule, TaskPlan, action)
+	if err != nil {
+		d.attemptFailed(rule, false, "%v", err)
+		return
+	}
+	t.Timeout = planTimeout
+	d.issue(t, action, t.NotAfter.Add(t.Timeout+answerSlack))
+}
+
+// issueExecute asks for the next action of the attempt.
+func (d *decider) issueExecute(rule *Rule) {
+	action := d.run.Done
+	t, err := d.actionTask(rule, TaskExecute, action)
+	if err != nil {
+		d.attemptFailed(rule, false, "%v", err)
+		return
+	}
+	plan := d.run.Plans[action]
+	t.Plan, t.Target = &plan, plan.Target
+	// Twice: the worker may have to observe after a call that timed out.
+	d.issue(t, action, t.NotAfter.Add(2*t.Timeout+answerSlack))
+}
+
+func (d *decider) actionTask(rule *Rule, kind TaskKind, action int) (Task, error) {
+	a := d.attempt(rule).Do[action]
+	scope := d.scope(rule)
+	params, err := a.Params(scope)
+	if err != nil {
+		return Task{}, fmt.Errorf("action %s: %w", a.Name, err)
+	}
+	return Task{
+		ID: d.taskID(kind, action), Kind: kind, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
+		Group: a.Group, Action: a.Name, Target: scope.Target, Params: params,
+		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).Timeout,
+	}, nil
+}
+
+// taskID numbers the tasks of a run, so that none is ever used twice.
+func (d *decider) taskID(kind TaskKind, action int) string {
+	return fmt.Sprintf("%s.%d.%d.%s.%d", d.run.ID, d.run.Attempt, action, kind, d.run.Issued)
+}
+
+func (d *decider) issue(t Task, action int, until time.Time) {
+	d.emit(TaskIssued{Run: d.run.ID, Action: action, Task: t, Until: until})
+}
+
+// result takes a worker's answer to its run.
+func (d *decider) result(res Result) {
+	id, ok := d.st.index.tasks[res.Task]
+	if !ok {
+		d.emit(AnswerIgnored{Result: res, Reason: "no run waits for this task: it was answered before, or given up"})
+		return
+	}
+	d.about(d.st.Runs[id])
+	task := *d.run.Task
+	if reason := d.misfit(task, res); reason != "" {
+		res = Result{Task: res.Task, Worker: res.Worker, At: res.At, Failure: &Failure{Class: ClassUnknown, Message: reason}}
+		if task.Kind != TaskExecute {
+			res.Failure.Class = ClassTerminal
+		}
+	}
+	d.emit(TaskAnswered{Run: id, Result: res})
+	rule, err := d.rule()
+	switch {
+	case task.Kind == TaskExecute && res.Failure != nil && !res.Failure.Class.harmless():
+		// Whatever the rule says, and even if it is not to be had.
+		d.park(rule, "it is not known whether %s was applied: %s", task.Action, res.Failure.Message)
+	case err != nil:
+		d.withoutRule(err)
+	case task.Kind == TaskVerify:
+		d.verified(rule, res)
+	case res.Failure != nil:
+		d.failed(rule, task, *res.Failure)
+	case task.Kind == TaskPlan:
+		d.planned(rule)
+	default:
+		d.executed(rule)
+	}
+}
+
+// misfit says why a result is not an answer to its task.
+func (d *decider) misfit(t Task, res Result) string {
+	given := 0
+	for _, is := range []bool{res.Plan != nil, res.Outcome != nil, res.Verified, res.Failure != nil} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return fmt.Sprintf("the worker answered a task of kind %s in more than one way", t.Kind)
+	case res.Failure != nil:
+		return ""
+	case t.Kind == TaskVerify && (res.Verified || given == 0):
+		return ""
+	case t.Kind == TaskExecute && res.Outcome != nil:
+		return ""
+	case t.Kind != TaskPlan || res.Plan == nil:
+		return fmt.Sprintf("the worker's answer is none to a task of kind %s", t.Kind)
+	}
+	if err := res.Plan.Target.Validate(); err != nil {
+		return "the worker's plan has no canonical target: " + err.Error()
+	}
+	// The guards and the hold are for the target that the run has.
+	if d.run.Acted > 0 && res.Plan.Target != d.run.Target {
+		return fmt.Sprintf("the plan is for %s, but the run is at work on %s", res.Plan.Target, d.run.Target)
+	}
+	return ""
+}
+
+// failed decides by the class of a failure, and by nothing else.
+func (d *decider) failed(rule *Rule, t Task, f Failure) {
+	action := len(d.run.Plans)
+	if t.Kind == TaskExecute {
+		action = d.run.Done
+	}
+	switch f.Class {
+	case ClassRetryable, ClassExpired:
+		d.retry(rule, t, action, f)
+	case ClassPlanChanged:
+		d.replan(rule, action, f.Message)
+	case ClassPaused:
+		d.hold(GuardPaused, f.Message, d.at.Add(pauseAgain))
+	case ClassTerminal, ClassUnknown:
+		d.attemptFailed(rule, false, "%s: %s", t.Action, f.Message)
+	default:
+		d.attemptFailed(rule, false, "%s: failure of class %q, which this build does not know: %s", t.Action, f.Class, f.Message)
+	}
+}
+
+func (d *decider) park(rule *Rule, format string, args ...any) {
+	reason := fmt.Sprintf(format, args...)
+	d.emit(RunParked{Run: d.run.ID, Reason: reason, Until: d.at.Add(parkFor)})
+	d.escalate(rule, reason)
+}
+
+// retry asks again later, as often as the rung allows.
+func (d *decider) retry(rule *Rule, t Task, action int, f Failure) {
+	a := d.attempt(rule)
+	if d.run.Tries >= a.Retries {
+		d.attemptFailed(rule, false, "%s: %s (tried %d times)", t.Action, f.Message, d.run.Tries+1)
+		return
+	}
+	delay := max(f.RetryAfter, backoff(a.Backoff, d.run.Tries, t.ID), time.Second)
+	d.emit(RetryScheduled{Run: d.run.ID, Task: t.Kind, Action: action, At: d.at.Add(delay), Reason: f.Message})
+}
+
+// backoff doubles with each try and spreads by a quarter up or down. The spread
+// comes from the task's id: a replay finds the same.
+func backoff(first time.Duration, tries int, id string) time.Duration {
+	const most = 5 * time.Minute
+	delay := first
+	for range tries {
+		if delay *= 2; delay > most {
+			delay = most
+			break
+		}
+	}
+	h := fnv.New32a()
+	h.Write([]byte(id)) // a hash never fails
+	spread := time.Duration(h.Sum32()%1000) * delay / 2000
+	return delay - delay/4 + spread
+}
+
+// replan makes the plans from this action on anew.
+func (d *decider) replan(rule *Rule, action int, reason string) {
+	if d.run.Replans >= maxReplans {
+		d.attemptFailed(rule, false, "the target keeps changing: %s", reason)
+		return
+	}
+	d.emit(Replanned{Run: d.run.ID, Action: min(action, len(d.run.Plans)), Reason: reason})
+	d.issuePlan()
+}
+
+// attemptFailed climbs to the next rung, or asks people.
+func (d *decider) attemptFailed(rule *Rule, seen bool, format string, args ...any) {
+	reason := fmt.Sprintf(format, args...)
+	d.emit(AttemptFailed{Run: d.run.ID, Attempt: d.run.Attempt, Reason: reason, Seen: seen})
+	if d.run.Attempt >= len(rule.Attempts) {
+		d.endAsking(rule, Uncured, "%s", strings.TrimSpace(reason))
+		return
+	}
+	d.issuePlan()
+}

@@ -1,0 +1,86 @@
+package engine
+
+import "fmt"
+
+// wake decides about a run whose time has come.
+func (d *decider) wake(id string) {
+	r := d.st.Runs[id]
+	if r == nil || !r.Active() {
+		return
+	}
+	d.about(r)
+	rule, err := d.rule()
+	// An action under way is not forgotten for want of its rule.
+	if err != nil && d.run.Phase != PhaseParked && d.run.Phase != PhaseExecuting {
+		d.withoutRule(err)
+		return
+	}
+	switch d.run.Phase {
+	case PhasePlanning:
+		d.unanswered(rule)
+	case PhaseHeld:
+		d.rejudge(rule)
+	case PhaseApproval:
+		d.endAsking(rule, Unapproved, "nobody approved within %s", rule.Guards.Approval)
+	case PhaseRetrying:
+		d.again(rule)
+	case PhaseExecuting:
+		d.park(rule, "no worker answered task %s in time: it is not known whether %s was applied", d.run.Task.ID, d.run.Task.Action)
+	case PhaseVerifying:
+		d.verifyDue(rule)
+	case PhaseParked:
+		d.endAsking(rule, Undetermined, "nobody settled it: %s", d.run.Why)
+	case PhaseEnded:
+	}
+}
+
+// unanswered gives up a plan that no worker made in time.
+func (d *decider) unanswered(rule *Rule) {
+	t := *d.run.Task
+	d.emit(TaskUnanswered{Run: d.run.ID, Task: t.ID})
+	d.retry(rule, t, len(d.run.Plans), Failure{
+		Class: ClassRetryable, Message: fmt.Sprintf("no worker of group %q answered", t.Group),
+	})
+}
+
+// rejudge asks the guards again. A hold may stand in the middle of an attempt,
+// with a plan still to make.
+func (d *decider) rejudge(rule *Rule) {
+	if len(d.run.Plans) < len(d.attempt(rule).Do) {
+		if !d.firing() {
+			d.end(SelfResolved, "the alert resolved before the next action")
+			return
+		}
+		d.issuePlan()
+		return
+	}
+	d.judge(rule)
+}
+
+// again asks a task that failed in a way that may pass.
+func (d *decider) again(rule *Rule) {
+	switch {
+	case !d.firing():
+		d.end(SelfResolved, "the alert resolved before the next action")
+	case d.run.RetryTask == TaskPlan:
+		d.issuePlan()
+	default:
+		d.judge(rule)
+	}
+}
+
+// verifyDue is reached when the wait for the cure is over, or when something
+// that must hold for a while has done so.
+func (d *decider) verifyDue(rule *Rule) {
+	v := d.attempt(rule).Verify
+	if t := d.run.Task; t != nil {
+		d.emit(TaskUnanswered{Run: d.run.ID, Task: t.ID})
+		d.attemptFailed(rule, false, "no worker of group %q answered the verification", t.Group)
+		return
+	}
+	if v.AlertResolved && d.firing() && !d.at.Before(d.run.VerifyUntil) {
+		d.attemptFailed(rule, true, "not cured: the alert still fires %s after the action", v.Within)
+		return
+	}
+	d.checkCured()
+}

@@ -1,0 +1,155 @@
+package simulation
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tripgen/paramedic/internal/alert"
+	"github.com/tripgen/paramedic/internal/engine"
+)
+
+// rulebook is the rule sets of a world. They differ in modes, rungs and what they
+// match, and agree in guards and budgets, so that what was promised stays the
+// same when the rules change.
+type rulebook struct {
+	digests []string
+	sets    map[string]*ruleset
+	budgets []engine.Budget
+}
+
+// Set implements engine.Sets.
+func (b rulebook) Set(digest string) (engine.RuleSet, bool) {
+	s, ok := b.sets[digest]
+	return s, ok
+}
+
+type rule struct {
+	engine.Rule
+	alerts []string
+}
+
+type ruleset struct {
+	digest  string
+	rules   []*rule
+	budgets []engine.Budget
+}
+
+func (s *ruleset) Digest() string           { return s.digest }
+func (s *ruleset) Budgets() []engine.Budget { return s.budgets }
+
+func (s *ruleset) Rule(name string) (*engine.Rule, bool) {
+	for _, r := range s.rules {
+		if r.Name == name {
+			return &r.Rule, true
+		}
+	}
+	return nil, false
+}
+
+func (s *ruleset) Match(a alert.Alert, _ time.Time) []engine.Match {
+	var found []engine.Match
+	for _, r := range s.rules {
+		if slices.Contains(r.alerts, a.Name) {
+			m := engine.Match{Rule: &r.Rule, Target: service(a.Labels["on"])}
+			if a.Labels["on"] == "" {
+				m.Err = errors.New("alert has no label on")
+			}
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+// The actions: restart is refused by the target if it changed since the plan,
+// and can be observed; wipe is neither.
+const (
+	restart = "restart"
+	wipe    = "wipe"
+)
+
+func newRulebook(w *world) rulebook {
+	b := rulebook{sets: map[string]*ruleset{}}
+	b.budgets = []engine.Budget{
+		{Name: "fleet", Rate: engine.Rate{Count: 3 + w.rng.IntN(6), Per: 10 * time.Minute}},
+		{Name: "group", Key: groupOf, Rate: engine.Rate{Count: 2 + w.rng.IntN(4), Per: 6 * time.Minute}, Concurrent: 1 + w.rng.IntN(2)},
+	}
+	downGuards, slowGuards := drawGuards(w), drawGuards(w)
+	for i := range 3 {
+		digest := string(rune('a' + i))
+		b.digests = append(b.digests, digest)
+		b.sets[digest] = &ruleset{digest: digest, budgets: b.budgets, rules: []*rule{
+			{alerts: []string{"Noise"}, Rule: engine.Rule{Name: "watch", Mode: engine.ModeObserve}},
+			{alerts: []string{"Slow"}, Rule: engine.Rule{Name: "ghost", Mode: engine.ModeShadow, Guards: downGuards, Attempts: drawAttempts(w)}},
+			{alerts: []string{"Down", "Odd"}, Rule: engine.Rule{
+				Name: "down", Mode: pick(w, engine.ModeAuto, engine.ModeAuto, engine.ModeAuto, engine.ModeApprove),
+				Guards: downGuards, Attempts: drawAttempts(w), Otherwise: []engine.Route{{Reporter: "log"}},
+			}},
+			{alerts: pick(w, []string{"Slow", "Noise"}, []string{"Slow", "Noise", "Down"}, []string{"Slow"}), Rule: engine.Rule{
+				Name: "slow", Mode: pick(w, engine.ModeAuto, engine.ModeApprove, engine.ModeShadow),
+				Guards: slowGuards, Attempts: drawAttempts(w), Otherwise: []engine.Route{{Reporter: "log"}},
+			}},
+		}}
+	}
+	return b
+}
+
+func pick[T any](w *world, of ...T) T { return of[w.rng.IntN(len(of))] }
+
+func drawGuards(w *world) engine.Guards {
+	minutes := func(of ...int) time.Duration { return time.Duration(pick(w, of...)) * time.Minute }
+	return engine.Guards{
+		Cooldown: minutes(0, 2, 6), Freshness: minutes(4, 7, 12),
+		Limits:  []engine.Rate{{Count: 1 + w.rng.IntN(4), Per: 15 * time.Minute}},
+		Flap:    engine.Rate{Count: pick(w, 0, 2, 4), Per: 5 * time.Minute},
+		Breaker: pick(w, 0, 2, 3), Relapse: minutes(0, 10, 30), Approval: minutes(3, 8),
+	}
+}
+
+func drawAttempts(w *world) []engine.Attempt {
+	attempts := make([]engine.Attempt, 1+w.rng.IntN(3))
+	for i := range attempts {
+		attempts[i] = engine.Attempt{
+			Name: string(rune('1' + i)), Retries: w.rng.IntN(4), Backoff: 5 * time.Second, Timeout: 20 * time.Second,
+			Mode: pick(w, "", "", "", "", engine.ModeApprove, engine.ModeShadow),
+			Verify: engine.Verify{
+				AlertResolved: w.chance(0.6), Within: w.between(time.Minute, 4*time.Minute), Stable: w.between(0, 30*time.Second),
+			},
+		}
+		for _, name := range pick(w, []string{restart}, []string{restart}, []string{wipe}, []string{wipe, restart}) {
+			attempts[i].Do = append(attempts[i].Do, engine.Action{Name: name, Group: "here", Params: nothing})
+		}
+		if w.chance(0.5) {
+			attempts[i].Verify.Probes = []engine.Probe{{Kind: "http", Params: nothing}}
+		}
+	}
+	if w.chance(0.8) {
+		attempts[0].Mode = "" // or too few worlds would see anything done
+	}
+	return attempts
+}
+
+func nothing(engine.Scope) (json.RawMessage, error) { return nil, nil } //nolint:nilnil // no parameters, no error
+
+func service(name string) engine.Target {
+	return engine.Target{System: engine.SystemHTTP, Name: name}
+}
+
+// canonical is what a pod belongs to: pod-2-1 to svc-2.
+func canonical(t engine.Target) engine.Target {
+	if rest, ok := strings.CutPrefix(t.Name, "pod-"); ok {
+		return service("svc-" + rest[:1])
+	}
+	return t
+}
+
+// groupOf separates the odd services from the even ones.
+func groupOf(s engine.Scope) (string, error) {
+	name := canonical(s.Target).Name
+	if (name[len(name)-1]-'0')%2 == 0 {
+		return "even", nil
+	}
+	return "odd", nil
+}

@@ -1,0 +1,253 @@
+package responder
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tripgen/paramedic/internal/bus"
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/ledger"
+)
+
+// trimEvery is how often decided messages that are too old leave INBOX.
+const trimEvery = 10 * time.Minute
+
+// lead decides until the lease or the race for the ledger is lost. The fold is
+// at the ledger's end when it begins.
+func (r *Responder) lead(ctx context.Context, lease *bus.Lease) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var owned sync.WaitGroup
+	defer owned.Wait()
+	owned.Go(func() {
+		select {
+		case <-lease.Done():
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	r.ticks = newTicker()
+	owned.Go(func() { r.ticks.run(ctx, r) })
+	defer cancel()
+
+	r.setLeading(true)
+	r.Logger.Info("leading", "ledger", r.fold.Seq, "inbox", r.fold.State.Inbox)
+	if err := r.compileAll(); err != nil {
+		return err
+	}
+	if err := r.republish(ctx); err != nil {
+		return err
+	}
+	if err := r.enforceRules(ctx); err != nil {
+		return err
+	}
+	return r.decideAll(ctx)
+}
+
+// compileAll compiles the rule sets that the state names. A set that this build
+// cannot compile holds the runs that began with it; it does not stop the rest.
+func (r *Responder) compileAll() error {
+	for digest, sources := range r.fold.State.RuleSets {
+		if err := r.sets.add(digest, sources); err != nil {
+			r.Logger.Error("runs that began with this rule set are held", "error", err)
+		}
+	}
+	return nil
+}
+
+// enforceRules puts the rules of this process in force, if others are.
+func (r *Responder) enforceRules(ctx context.Context) error {
+	if r.rules == nil || r.rules.Digest == r.fold.State.RuleSet {
+		return nil
+	}
+	_, err := r.Submit(ctx, "rules", engine.Input{Rules: r.rules})
+	return err
+}
+
+// republish derives WORK again for every task that has no answer: the leader
+// before may have died between the record and the publish.
+func (r *Responder) republish(ctx context.Context) error {
+	var tasks []engine.Task
+	r.fold.State.Outstanding(func(t engine.Task) { tasks = append(tasks, t) })
+	for _, t := range tasks {
+		if err := r.publishTask(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Responder) publishTask(ctx context.Context, t engine.Task) error {
+	data, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("task %s: %w", t.ID, err)
+	}
+	for {
+		err := r.Bus.PublishWork(ctx, t.Group, t.Action, t.ID, data)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		r.Logger.Warn("a task is not in WORK yet; trying again", "task", t.ID, "error", err)
+		pause(ctx, again)
+	}
+}
+
+func (r *Responder) decideAll(ctx context.Context) error {
+	reader, err := r.Bus.Inbox(ctx, r.fold.State.Inbox+1)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	snapshotAt, trimmed := r.fold.Seq, r.Now()
+	r.ticks.wakeAt(r.fold.State.NextWake())
+	for {
+		msg, err := reader.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.decide(ctx, msg); err != nil {
+			return err
+		}
+		r.ticks.wakeAt(r.fold.State.NextWake())
+		if r.fold.Seq-snapshotAt >= r.SnapshotEvery {
+			r.snapshot(ctx)
+			snapshotAt = r.fold.Seq
+		}
+		if now := r.Now(); now.Sub(trimmed) >= trimEvery {
+			trimmed = now
+			if err := r.Bus.TrimInbox(ctx, r.fold.State.Inbox); err != nil {
+				r.Logger.Warn("INBOX was not trimmed", "error", err)
+			}
+		}
+	}
+}
+
+// decision collects what follows from one INBOX message, and appends it in as
+// few records as the size of a message allows.
+type decision struct {
+	r   *Responder
+	ctx context.Context //nolint:containedctx // lives for one call of decide
+	at  time.Time
+	// cause is how far the message is decided by what was collected.
+	cause   ledger.Cause
+	encoded []json.RawMessage
+	events  []engine.Event
+	size    int
+}
+
+// decide takes one INBOX message to the ledger and to WORK. After an error the
+// fold is not to be used further.
+func (r *Responder) decide(ctx context.Context, msg bus.Msg) error {
+	at := r.Now().Round(0).UTC()
+	if at.Before(r.fold.State.At) {
+		at = r.fold.State.At
+	}
+	d := &decision{r: r, ctx: ctx, at: at}
+	lines := bytes.Split(bytes.TrimRight(msg.Data, "\n"), []byte("\n"))
+	for i := r.fold.State.InboxLine; i < len(lines); i++ {
+		in, err := engine.UnmarshalLine(lines[i])
+		if err == nil && in.Rules != nil {
+			err = r.sets.add(in.Rules.Digest, in.Rules.Sources)
+		}
+		if err != nil {
+			r.Logger.Error("a line of INBOX is passed over", "sequence", msg.Seq, "line", i+1, "error", err)
+			r.Metrics.undecodable()
+			in = engine.Input{Tick: &engine.Tick{}}
+		}
+		if err := d.advance(in); err != nil {
+			return err
+		}
+		d.cause = ledger.Cause{Inbox: msg.Seq, Line: i + 1}
+	}
+	d.cause = ledger.Cause{Inbox: msg.Seq}
+	if err := d.flush(); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	// An input from which nothing follows leaves no record: deciding it again
+	// after a crash comes to the same.
+	r.fold.State.Inbox, r.fold.State.InboxLine = msg.Seq, 0
+	r.sets.keep(r.fold.State.RuleSets)
+	r.moved()
+	r.mu.Unlock()
+	return nil
+}
+
+func (d *decision) advance(in engine.Input) error {
+	d.r.mu.Lock()
+	defer d.r.mu.Unlock()
+	return engine.AdvanceEach(d.r.sets, d.r.fold.State, d.at, in, d.collect)
+}
+
+// collect keeps events for the next record, and appends those before them if
+// all together would be too large for a message.
+func (d *decision) collect(events []engine.Event) error {
+	size := 0
+	encoded := make([]json.RawMessage, len(events))
+	for i, ev := range events {
+		b, err := engine.MarshalEvent(ev)
+		if err != nil {
+			return err
+		}
+		encoded[i] = b
+		size += len(b) + 1
+	}
+	// A quarter is left for the record around the events.
+	if len(d.encoded) > 0 && d.size+size > d.r.Bus.MaxMessage()/4*3 {
+		if err := d.append(); err != nil {
+			return err
+		}
+	}
+	d.encoded, d.events, d.size = append(d.encoded, encoded...), append(d.events, events...), d.size+size
+	return nil
+}
+
+func (d *decision) flush() error {
+	d.r.mu.Lock()
+	defer d.r.mu.Unlock()
+	return d.append()
+}
+
+// append makes what was collected a record and publishes its tasks. The caller
+// holds the lock: nobody sees a state that is not on disk.
+func (d *decision) append() error {
+	if len(d.encoded) == 0 {
+		return nil
+	}
+	r := d.r
+	cause := d.cause
+	if cause.Inbox == 0 {
+		// Nothing of this message is decided whole yet.
+		cause = ledger.Cause{Inbox: r.fold.State.Inbox}
+	}
+	data, err := r.fold.Next(d.at, cause, d.encoded)
+	if err != nil {
+		return err
+	}
+	seq, err := r.Bus.AppendLedger(d.ctx, r.fold.Seq, ledger.Hash(data), data)
+	if err != nil {
+		if errors.Is(err, bus.ErrLostRace) {
+			return fmt.Errorf("another leader wrote record %d: %w", r.fold.Seq+1, err)
+		}
+		return err
+	}
+	r.fold.Took(seq, cause, data)
+	r.observe(d.at, d.events, true)
+	for _, ev := range d.events {
+		if issued, ok := ev.(engine.TaskIssued); ok {
+			if err := r.publishTask(d.ctx, issued.Task); err != nil {
+				return err
+			}
+		}
+	}
+	d.encoded, d.events, d.size = nil, nil, 0
+	return nil
+}
