@@ -1,0 +1,66 @@
+// Command paramedic is a first responder for alerts: it takes the webhooks of
+// monitoring systems, decides by written rules, acts, verifies, and reports.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes. Success is 0.
+const (
+	exitFailure  = 1 // it could not be run
+	exitFindings = 3 // it ran, and the answer is no
+)
+
+// errFindings ends a command that ran and whose answer is no, once that answer
+// has been printed.
+var errFindings = errors.New("findings")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run is the whole program but for signals and the process's end.
+func run(ctx context.Context, args []string) int {
+	root := newRootCmd()
+	root.SetArgs(args)
+	switch err := root.ExecuteContext(ctx); {
+	case err == nil:
+		return 0
+	case errors.Is(err, errFindings):
+		return exitFindings
+	default:
+		fmt.Fprintln(root.ErrOrStderr(), "paramedic:", err)
+		return exitFailure
+	}
+}
+
+func newRootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "paramedic",
+		Short: "First responder for alerts",
+		Long: `Paramedic takes the webhooks that monitoring systems already send, decides by
+written rules what to do, does it, checks that it helped, and tells people.
+
+Try it:  paramedic demo
+Run it:  paramedic serve --config paramedic.yaml`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	env := processEnvironment()
+	root.AddCommand(
+		newServeCmd(), newDemoCmd(), newCheckCmd(), newVersionCmd(),
+		newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env),
+	)
+	return root
+}

@@ -1,0 +1,62 @@
+package app
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/verify"
+	"github.com/tripgen/paramedic/remediators"
+	httpremediator "github.com/tripgen/paramedic/remediators/http"
+	"github.com/tripgen/paramedic/remediators/kubernetes"
+	"github.com/tripgen/paramedic/rules"
+)
+
+// Tools are the actions and probes of this build.
+type Tools struct {
+	Remediators *remediators.Registry
+	Probers     *verify.Registry
+}
+
+// NewTools lists them. Without clusters they can be described, not used.
+func NewTools(clusters kubernetes.Clusters, now func() time.Time, version string) (Tools, error) {
+	client := httpremediator.NewClient(version, nil)
+	actions, err := remediators.NewRegistry(
+		kubernetes.NewRestart(clusters, now),
+		kubernetes.NewScale(clusters),
+		httpremediator.NewRequest(client, now),
+	)
+	if err != nil {
+		return Tools{}, err
+	}
+	probers, err := verify.NewRegistry(
+		kubernetes.NewRollout(clusters),
+		httpremediator.NewProbe(client),
+	)
+	return Tools{Remediators: actions, Probers: probers}, err
+}
+
+// Catalog describes the tools to the rule language.
+func (t Tools) Catalog(reporters []string) rules.Catalog {
+	c := rules.Catalog{
+		Actions: map[string]rules.ActionSpec{}, Probes: map[string]rules.ProbeSpec{}, Reporters: reporters,
+	}
+	for _, s := range t.Remediators.Specs() {
+		c.Actions[s.Name] = rules.ActionSpec{System: s.System, Schema: s.Params}
+	}
+	for _, s := range t.Probers.Specs() {
+		c.Probes[s.Kind] = rules.ProbeSpec{Schema: s.Params}
+	}
+	return c
+}
+
+// Compiler compiles rule sets for the responder.
+func Compiler(c rules.Catalog) func([]engine.Source) (engine.RuleSet, error) {
+	return func(files []engine.Source) (engine.RuleSet, error) {
+		set, findings := rules.Parse(files, c)
+		if err := findings.Err(); err != nil {
+			return nil, fmt.Errorf("rules:\n%w", err)
+		}
+		return set, nil
+	}
+}

@@ -1,0 +1,57 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/tripgen/paramedic/internal/web"
+)
+
+// mountWeb serves health and metrics in every process that serves HTTP, and the
+// API in those that have the role and were told who may use it.
+func (a *App) mountWeb(e *echo.Echo) error {
+	o := web.Options{
+		Log: a.o.Logger.With("part", "web"), Now: time.Now, Metrics: a.metrics, Gatherer: a.metrics,
+		Checks: []web.Check{
+			{Name: "bus", Do: a.bus.Health},
+			{Name: "engine", Do: a.engineReady},
+		},
+	}
+	if a.has(RoleWeb) && a.o.Config.API.Enabled() {
+		auth, err := a.apiAuth()
+		if err != nil {
+			return err
+		}
+		o.API = &web.API{Engine: a.responder, Pauses: a.bus.Pauses(), Ledger: a.bus, Auth: auth}
+	}
+	s, err := web.New(o)
+	if err != nil {
+		return err
+	}
+	s.Mount(e)
+	a.web = s
+	return nil
+}
+
+func (a *App) engineReady(context.Context) error {
+	if a.responder.Ready() {
+		return nil
+	}
+	return errors.New("the ledger is not read to its end, or no rules are in force yet")
+}
+
+func (a *App) apiAuth() (web.Auth, error) {
+	c := a.o.Config.API
+	auth := web.Auth{Open: c.None}
+	for _, t := range c.Tokens {
+		role, err := web.ParseRole(string(t.Role))
+		if err != nil {
+			return web.Auth{}, err
+		}
+		auth.Tokens = append(auth.Tokens, web.Token{Name: t.Name, Role: role, Secret: t.Token.Read})
+	}
+	return auth, nil
+}
