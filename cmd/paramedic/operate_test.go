@@ -294,15 +294,22 @@ func TestLedgerVerifyFindsWhatWasChanged(t *testing.T) {
 		change func([]string) string
 		words  string
 	}{
-		"a byte":             {func(l []string) string { return l[0] + strings.Replace(l[1], "one", "uno", 1) + strings.Join(l[2:], "") }, "BROKEN at record 3"},
-		"a record left out":  {func(l []string) string { return l[0] + strings.Join(l[2:], "") }, "BROKEN at record 2"},
-		"two swapped":        {func(l []string) string { return l[0] + l[2] + l[1] + strings.Join(l[3:], "") }, "BROKEN at record 2"},
-		"one twice":          {func(l []string) string { return l[0] + l[1] + l[1] + strings.Join(l[2:], "") }, "BROKEN at record 3"},
-		"an empty line":      {func(l []string) string { return l[0] + "\n" + strings.Join(l[1:], "") }, "BROKEN at record 2"},
-		"space at the end":   {func(l []string) string { return l[0] + strings.TrimSuffix(l[1], "\n") + " \n" + strings.Join(l[2:], "") }, "BROKEN at record 3"},
+		"a byte": {func(l []string) string {
+			return l[0] + strings.Replace(l[1], "critical", "harmless", 1) + strings.Join(l[2:], "")
+		}, "BROKEN at record 3"},
+		"a record left out": {func(l []string) string { return l[0] + strings.Join(l[2:], "") }, "BROKEN at record 2"},
+		"two swapped":       {func(l []string) string { return l[0] + l[2] + l[1] + strings.Join(l[3:], "") }, "BROKEN at record 2"},
+		"one twice":         {func(l []string) string { return l[0] + l[1] + l[1] + strings.Join(l[2:], "") }, "BROKEN at record 3"},
+		"an empty line":     {func(l []string) string { return l[0] + "\n" + strings.Join(l[1:], "") }, "BROKEN at record 2"},
+		"space at the end": {func(l []string) string {
+			return l[0] + strings.TrimSuffix(l[1], "\n") + " \n" + strings.Join(l[2:], "")
+		}, "BROKEN at record 3"},
 		"the beginning gone": {func(l []string) string { return strings.Join(l[1:], "") }, "BROKEN at record 1"},
-		"the end cut off":    {func(l []string) string { return strings.Join(l[:len(l)-1], "") }, "no record has the hash"},
-		"half a record":      {func(l []string) string { return l[0] + l[1][:len(l[1])/2] }, "BROKEN at record 2"},
+		"the last one": {func(l []string) string {
+			return strings.Join(l[:len(l)-1], "") + strings.Replace(l[len(l)-1], "cured", "cursed", 1)
+		}, "no record has the hash"},
+		"the end cut off": {func(l []string) string { return strings.Join(l[:len(l)-1], "") }, "no record has the hash"},
+		"half a record":   {func(l []string) string { return l[0] + l[1][:len(l[1])/2] }, "BROKEN at record 2"},
 	} {
 		changed := c.change(lines)
 		s := person{server: "http://127.0.0.1:1", answers: &changed}.runs(t, "ledger", "verify", "-", "--anchor", head)

@@ -73,7 +73,7 @@ func printRuns(out io.Writer, runs api.Runs, now time.Time) error {
 
 // state is the phase of a run that goes on, and the outcome of one that ended.
 func state(r api.Run) string {
-	s := cmp.Or(string(r.Outcome), string(r.Phase))
+	s := cmp.Or(string(r.Outcome), string(r.Phase), "not known now")
 	if r.Guard != "" {
 		s += " (" + r.Guard + ")"
 	}

@@ -19,7 +19,9 @@ func (d *decider) obey(c Command) string {
 		d.emit(ScopePaused{Scope: c.Scope, By: c.By, Reason: c.Reason})
 		return ""
 	case Resume:
-		if _, ok := d.st.Paused[c.Scope]; !ok {
+		// The workers may have obeyed a pause that never came here: their runs
+		// are held, and wait for this word.
+		if _, ok := d.st.Paused[c.Scope]; !ok && len(d.st.index.paused) == 0 {
 			return fmt.Sprintf("scope %q is not paused", c.Scope)
 		}
 		d.emit(ScopeResumed{Scope: c.Scope, By: c.By})

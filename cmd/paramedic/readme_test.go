@@ -1,0 +1,51 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tripgen/paramedic/internal/app"
+	"github.com/tripgen/paramedic/internal/config"
+	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/rules"
+)
+
+// TestTheExamplesOfTheREADMEAreGood reads every YAML block as the program would.
+func TestTheExamplesOfTheREADMEAreGood(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	tools, err := app.NewTools(nil, time.Now, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sets, configs := 0, 0
+	for _, b := range blocks {
+		if strings.HasPrefix(b[1], "apiVersion:") {
+			sets++
+			_, findings := rules.Parse([]engine.Source{{Name: "README.md", Text: b[1]}}, tools.Catalog(app.ReporterNames()))
+			if len(findings) > 0 {
+				t.Errorf("the README's rules have findings:\n%s", findings.Format())
+			}
+			continue
+		}
+		configs++
+		file := filepath.Join(t.TempDir(), "paramedic.yaml")
+		if err := os.WriteFile(file, []byte(b[1]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(file, config.ProcessEnv()); err != nil {
+			t.Errorf("the README's configuration: %v", err)
+		}
+	}
+	if sets == 0 || configs == 0 {
+		t.Errorf("the README shows %d rule sets and %d configurations, want one of each at least", sets, configs)
+	}
+}
