@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -45,7 +46,7 @@ func (a *App) engineReady(context.Context) error {
 
 func (a *App) apiAuth() (web.Auth, error) {
 	c := a.o.Config.API
-	auth := web.Auth{Open: c.None}
+	auth := web.Auth{Open: c.None, AnyAddress: c.None && !loopback(a.o.Config.Listen)}
 	for _, t := range c.Tokens {
 		role, err := web.ParseRole(string(t.Role))
 		if err != nil {
@@ -54,4 +55,15 @@ func (a *App) apiAuth() (web.Auth, error) {
 		auth.Tokens = append(auth.Tokens, web.Token{Name: t.Name, Role: role, Secret: t.Token.Read})
 	}
 	return auth, nil
+}
+
+// loopback reports whether only this machine reaches an address. An API that is
+// open on another address was asked for in writing: the configuration sees to it.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

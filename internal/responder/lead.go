@@ -151,6 +151,9 @@ func (r *Responder) decide(ctx context.Context, msg bus.Msg) error {
 		at = r.fold.State.At
 	}
 	d := &decision{r: r, ctx: ctx, at: at}
+	// Nobody sees a state that is not on disk.
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	lines := bytes.Split(bytes.TrimRight(msg.Data, "\n"), []byte("\n"))
 	for i := r.fold.State.InboxLine; i < len(lines); i++ {
 		in, err := engine.UnmarshalLine(lines[i])
@@ -168,22 +171,18 @@ func (r *Responder) decide(ctx context.Context, msg bus.Msg) error {
 		d.cause = ledger.Cause{Inbox: msg.Seq, Line: i + 1}
 	}
 	d.cause = ledger.Cause{Inbox: msg.Seq}
-	if err := d.flush(); err != nil {
+	if err := d.append(); err != nil {
 		return err
 	}
-	r.mu.Lock()
 	// An input from which nothing follows leaves no record: deciding it again
 	// after a crash comes to the same.
 	r.fold.State.Inbox, r.fold.State.InboxLine = msg.Seq, 0
 	r.sets.keep(r.fold.State.RuleSets)
 	r.moved()
-	r.mu.Unlock()
 	return nil
 }
 
 func (d *decision) advance(in engine.Input) error {
-	d.r.mu.Lock()
-	defer d.r.mu.Unlock()
 	return engine.AdvanceEach(d.r.sets, d.r.fold.State, d.at, in, d.collect)
 }
 
@@ -210,14 +209,8 @@ func (d *decision) collect(events []engine.Event) error {
 	return nil
 }
 
-func (d *decision) flush() error {
-	d.r.mu.Lock()
-	defer d.r.mu.Unlock()
-	return d.append()
-}
-
 // append makes what was collected a record and publishes its tasks. The caller
-// holds the lock: nobody sees a state that is not on disk.
+// holds the lock.
 func (d *decision) append() error {
 	if len(d.encoded) == 0 {
 		return nil

@@ -31,9 +31,11 @@ func NewMetrics(reg prometheus.Registerer) (*Metrics, error) {
 		leader: prometheus.NewGauge(prometheus.GaugeOpts{Name: "paramedic_engine_leading", Help: "1 while this process decides."}),
 		lines:  prometheus.NewCounter(prometheus.CounterOpts{Name: "paramedic_inbox_undecodable_lines_total", Help: "Lines of INBOX that could not be decoded and were passed over."}),
 		toAllow: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "paramedic_acceptance_to_decision_seconds", Help: "From an alert's acceptance to the decision that lets its run act.", Buckets: seconds}),
+			Name: "paramedic_acceptance_to_decision_seconds", Help: "From an alert's acceptance to the decision that lets its run act.", Buckets: seconds,
+		}),
 		toAction: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "paramedic_acceptance_to_action_seconds", Help: "From an alert's acceptance to the end of the first action of its run.", Buckets: seconds}),
+			Name: "paramedic_acceptance_to_action_seconds", Help: "From an alert's acceptance to the end of the first action of its run.", Buckets: seconds,
+		}),
 	}
 	for _, c := range []prometheus.Collector{m.events, m.runs, m.held, m.active, m.leader, m.lines, m.toAllow, m.toAction} {
 		if err := reg.Register(c); err != nil {

@@ -1,6 +1,7 @@
 package responder_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,9 +30,11 @@ func (s fixedRules) Rule(name string) (*engine.Rule, bool) {
 	r := s.rule()
 	return r, r.Name == name
 }
+
 func (s fixedRules) Match(a alert.Alert, _ time.Time) []engine.Match {
 	return []engine.Match{{Rule: s.rule(), Target: engine.Target{System: engine.SystemHTTP, Name: a.Labels["job"]}}}
 }
+
 func (fixedRules) rule() *engine.Rule {
 	return &engine.Rule{
 		Name: "service-down", Mode: engine.ModeAuto,
@@ -102,8 +105,10 @@ func start(t *testing.T, b *bus.Bus, name, rules string, snapshotEvery uint64) (
 
 func firing(n int) engine.Input {
 	at := time.Now()
-	a := alert.Alert{Source: "am", Name: "ServiceDown", Fingerprint: fmt.Sprintf("f%d", n), Status: alert.Firing, StartsAt: at.Add(-time.Minute),
-		Labels: map[string]string{"job": fmt.Sprintf("service-%d", n)}}
+	a := alert.Alert{
+		Source: "am", Name: "ServiceDown", Fingerprint: fmt.Sprintf("f%d", n), Status: alert.Firing, StartsAt: at.Add(-time.Minute),
+		Labels: map[string]string{"job": fmt.Sprintf("service-%d", n)},
+	}
 	return engine.Input{Delivery: &alert.Delivery{ID: "d" + strconv.Itoa(n), Source: "am", ReceivedAt: at, Alerts: []alert.Alert{a}}}
 }
 
@@ -187,7 +192,7 @@ func TestAnAlertBecomesATaskAndTheLedgerKnowsWhy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if have, err := json.Marshal(live); err != nil || string(have) != string(want) {
+		if have, err := json.Marshal(live); err != nil || !bytes.Equal(have, want) {
 			t.Errorf("%v\nlive state:\n%s\nfold of the ledger:\n%s", err, have, want)
 		}
 	})
@@ -275,8 +280,10 @@ func TestALedgerThatWasTamperedWithStopsTheEngine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := responder.New(responder.Options{Bus: b, Compile: compile, Holder: "two", Now: time.Now, NewID: func() string { return "x" },
-		Logger: slog.New(slog.DiscardHandler), Metrics: metrics, SnapshotEvery: 1000})
+	r, err := responder.New(responder.Options{
+		Bus: b, Compile: compile, Holder: "two", Now: time.Now, NewID: func() string { return "x" },
+		Logger: slog.New(slog.DiscardHandler), Metrics: metrics, SnapshotEvery: 1000,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

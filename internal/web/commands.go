@@ -45,7 +45,7 @@ func (s *Server) command(c echo.Context, who caller, verb engine.Verb) error {
 	id := c.Param("id")
 	k, ok := s.find(id)
 	if !ok {
-		return noSuchRun(id)
+		return s.notInMemory(id)
 	}
 	switch {
 	case verb == engine.Approve && in.Plan == "":
@@ -60,8 +60,9 @@ func (s *Server) command(c echo.Context, who caller, verb engine.Verb) error {
 	if err != nil {
 		return err
 	}
-	if k, ok = s.find(id); !ok {
-		return noSuchRun(id)
+	// A leader that lost its lead has nothing in memory for a moment.
+	if now, ok := s.find(id); ok {
+		k = now
 	}
 	out.Run = k.run
 	if !out.Decided {

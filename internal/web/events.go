@@ -55,7 +55,7 @@ func (s *Server) events(c echo.Context, _ caller) error {
 	if run := q.Get("run"); run != "" {
 		k, ok := s.find(run)
 		if !ok {
-			return noSuchRun(run)
+			return s.notInMemory(run)
 		}
 		follow = newFollower(run, k.episodes)
 	}

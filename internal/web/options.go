@@ -21,6 +21,8 @@ type Engine interface {
 	Decided(ctx context.Context, seq uint64) error
 	// View calls look with the state, which it must not change or keep.
 	View(look func(st *engine.State))
+	// Ready reports whether View shows the ledger's end.
+	Ready() bool
 }
 
 // Pauses is the kill switch as the workers see it.

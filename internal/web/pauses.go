@@ -104,7 +104,7 @@ func (s *Server) resume(c echo.Context, who caller) error {
 		_, recorded := st.Paused[scope]
 		paused = paused || recorded
 	})
-	if !paused {
+	if !paused && s.api.Engine.Ready() {
 		return refuse(http.StatusNotFound, "Not paused", "scope %q is not paused", scope)
 	}
 	if err := s.api.Pauses.Delete(ctx, scope); err != nil {

@@ -35,6 +35,9 @@ func (s *Server) listRuns(c echo.Context, _ caller) error {
 	if outcome != "" && !slices.Contains(outcomes(), outcome) {
 		return bad("query parameter outcome=%q: want one of %v", outcome, outcomes())
 	}
+	if !s.api.Engine.Ready() {
+		return notReady()
+	}
 	runs := []api.Run{}
 	s.api.Engine.View(func(st *engine.State) {
 		for _, r := range st.Runs {
@@ -97,11 +100,25 @@ func (s *Server) find(id string) (k known, ok bool) {
 	return k, ok
 }
 
+// notReady is the answer where an empty state would be taken for the truth.
+func notReady() *refusal {
+	return unavailable("The engine is not ready", nil, "the ledger is not read to its end yet; try again")
+}
+
+// notInMemory is the answer about a run that is not in memory.
+func (s *Server) notInMemory(id string) *refusal {
+	if !s.api.Engine.Ready() {
+		return notReady()
+	}
+	return noSuchRun(id)
+}
+
 func noSuchRun(id string) *refusal {
 	return refuse(http.StatusNotFound, "No such run", "run %q is not known", id)
 }
 
-// showRun answers GET /runs/{id}: the run and all that the ledger says about it.
+// showRun answers GET /runs/{id}: the run and all that the ledger says about it,
+// which is enough also while the engine is not ready.
 func (s *Server) showRun(c echo.Context, _ caller) error {
 	if _, err := queryOf(c); err != nil {
 		return err

@@ -118,6 +118,7 @@ type forgetful struct{ engine.State }
 
 func (*forgetful) Submit(context.Context, string, engine.Input) (uint64, error) { return 0, nil }
 func (*forgetful) Decided(context.Context, uint64) error                        { return nil }
+func (*forgetful) Ready() bool                                                  { return true }
 func (f *forgetful) View(look func(*engine.State))                              { look(&f.State) }
 
 func TestARunThatTheEngineHasForgottenIsStillExplained(t *testing.T) {
@@ -141,6 +142,20 @@ func TestARunThatTheEngineHasForgottenIsStillExplained(t *testing.T) {
 		t.Errorf("plans %+v, alert %+v", d.Plans, d.Alert)
 	}
 	want(t, get(t, later+"/api/v1/runs/rnever"), http.StatusNotFound).problem(t)
+}
+
+func TestWhatTheEngineCannotTellYetIsNotToldAsNothing(t *testing.T) {
+	t.Parallel()
+	w := webtest.Start(t)
+	run := w.Fire(webtest.Auto, "one")
+	w.StopEngine()
+	for _, path := range []string{"/runs", "/events?run=" + run} {
+		want(t, get(t, w.URL+"/api/v1"+path), 503).problem(t)
+	}
+	want(t, post(t, w, run, "cancel", `{}`), 503).problem(t)
+	if d := show(t, w, run); len(d.Timeline) != 3 || d.Run.Rule != webtest.Auto || d.Run.Phase != "" {
+		t.Errorf("the ledger says %+v", d)
+	}
 }
 
 func post(t *testing.T, w *webtest.World, run, verb, body string) answer {

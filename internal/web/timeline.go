@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// mostEntries bounds a timeline.
-	mostEntries = 5000
+	// mostEntries and mostBytes bound a timeline: alerts may be large.
+	mostEntries, mostBytes = 5000, 16 << 20
 	// afterEnd is how long after a run's end something may still come to it: a
 	// late answer, a refused command, the resolve of its alert.
 	afterEnd = 10 * time.Minute
@@ -28,6 +28,7 @@ const (
 type tale struct {
 	*follower
 	entries   []api.Entry
+	bytes     int // of the entries
 	truncated bool
 
 	started bool
@@ -57,7 +58,7 @@ func (t *tale) take(seq uint64, rec ledger.Record) error {
 			continue
 		}
 		t.learn(ev, rec.At)
-		if len(t.entries) == mostEntries {
+		if len(t.entries) == mostEntries || t.bytes > mostBytes {
 			t.truncated = true
 			continue
 		}
@@ -65,7 +66,7 @@ func (t *tale) take(seq uint64, rec ledger.Record) error {
 		if err != nil {
 			return err
 		}
-		t.entries = append(t.entries, e)
+		t.entries, t.bytes = append(t.entries, e), t.bytes+len(e.Event)
 	}
 	return nil
 }
@@ -75,7 +76,7 @@ func (t *tale) begin(e engine.RunStarted, at time.Time) {
 	t.episode(e.Episode)
 	t.run = api.Run{
 		ID: e.Run, Rule: e.Rule, Mode: e.Mode, RuleSet: e.RuleSet, Target: e.Target.String(), Alert: e.Alert.Name,
-		Severity: e.Alert.Severity, Attempt: 1, Phase: engine.PhaseEnded, StartedAt: at,
+		Severity: e.Alert.Severity, Attempt: 1, StartedAt: at,
 	}
 }
 
@@ -98,10 +99,14 @@ func (t *tale) learn(ev engine.Event, at time.Time) {
 	case engine.Replanned:
 		t.plans = t.plans[:min(e.Action, len(t.plans))]
 	case engine.RunMerged:
-		t.run.Outcome, t.run.Why, t.run.EndedAt = engine.Merged, "run "+e.Into+" has this target", at
+		t.end(engine.Merged, "run "+e.Into+" has this target", at)
 	case engine.RunEnded:
-		t.run.Outcome, t.run.Why, t.run.EndedAt = e.Outcome, e.Reason, at
+		t.end(e.Outcome, e.Reason, at)
 	}
+}
+
+func (t *tale) end(o engine.RunFinal, why string, at time.Time) {
+	t.run.Phase, t.run.Outcome, t.run.Why, t.run.EndedAt = engine.PhaseEnded, o, why, at
 }
 
 // tell reads the records from one sequence to another for the tale.

@@ -29,9 +29,10 @@ type Run struct {
 	Target string `json:"target"`
 	// Alert and Severity are of the alert that began the run; Episodes counts
 	// all that it is about.
-	Alert     string          `json:"alert"`
-	Severity  string          `json:"severity,omitempty"`
-	Episodes  int             `json:"episodes"`
+	Alert    string `json:"alert"`
+	Severity string `json:"severity,omitempty"`
+	Episodes int    `json:"episodes"`
+	// Phase is empty for a run that goes on, while the engine is not ready.
 	Phase     engine.Phase    `json:"phase"`
 	Outcome   engine.RunFinal `json:"outcome,omitempty"`
 	Why       string          `json:"why,omitempty"`
@@ -55,7 +56,7 @@ type Runs struct {
 // RunDetail is a run with everything that the ledger says about it.
 type RunDetail struct {
 	Run   Run         `json:"run"`
-	Alert alert.Alert `json:"alertDetail"`
+	Alert alert.Alert `json:"alert"`
 	// Plans are those of the current attempt.
 	Plans    []Plan  `json:"plans,omitempty"`
 	Timeline []Entry `json:"timeline"`
