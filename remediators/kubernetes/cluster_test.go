@@ -62,6 +62,8 @@ func TestOnRealCluster(t *testing.T) {
 		{"restart refuses", restartRefuses},
 		{"restart knows its own task", restartKnowsItsTask},
 		{"a status in between is no change", statusInBetween},
+		{"what makes a generation", generations},
+		{"a removed mark is not taken for undone", marksRemoved},
 		{"no rights", noRights},
 		{"scale refuses", scaleRefuses},
 		{"scale undoes what was only observed", scaleUndoesObserved},
@@ -189,6 +191,9 @@ func (b *bed) patches(t *testing.T, user, namespace, name string) int {
 	entries := must(b.Audit(t.Context(), lab.AuditFilter{User: user, Namespace: namespace, Name: name}))(t)
 	n := 0
 	for _, e := range entries {
+		if e.UserAgent != "paramedic/test" {
+			t.Errorf("%s shows itself as %q", user, e.UserAgent)
+		}
 		if e.Verb != "patch" || e.Subresource != "" {
 			t.Errorf("%s did %s %s, which is no patch of the object itself", user, e.Verb, e.URI)
 		}

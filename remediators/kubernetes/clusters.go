@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -18,11 +17,11 @@ import (
 
 // Clusters are the clients of the configured clusters, made by [Connect], by the
 // name that rules call them. It is not changed once in use.
-type Clusters map[string]kubernetes.Interface
+type Clusters map[string]*Client
 
 // client finds the client for a target, and refuses one that is not a whole
 // Kubernetes target.
-func (c Clusters) client(t engine.Target) (kubernetes.Interface, error) {
+func (c Clusters) client(t engine.Target) (*Client, error) {
 	if t.System != engine.SystemKubernetes {
 		return nil, remediators.Terminal("target %q: system is %q, want %q", t, t.System, engine.SystemKubernetes)
 	}
@@ -63,7 +62,10 @@ const (
 
 // Connect makes a client, which shows itself as paramedic/VERSION. It reads the
 // credentials but sends nothing, so a cluster that is down is no error here.
-func Connect(config ClusterConfig, version string) (kubernetes.Interface, error) {
+func Connect(config ClusterConfig, version string) (*Client, error) {
+	if config.QPS < 0 || config.Burst < 0 {
+		return nil, fmt.Errorf("kubernetes: QPS is %v and burst %d; want more than 0, or 0 for the default", config.QPS, config.Burst)
+	}
 	c, err := config.rest()
 	if err != nil {
 		return nil, err
@@ -80,7 +82,7 @@ func Connect(config ClusterConfig, version string) (kubernetes.Interface, error)
 	// Following a redirect would turn a PATCH into a GET, whose answer then
 	// passes for the PATCH's.
 	transport.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	client, err := kubernetes.NewForConfigAndClient(c, transport)
+	client, err := newClient(c, transport)
 	if err != nil {
 		return nil, fmt.Errorf("kubernetes client for %s: %w", c.Host, err)
 	}

@@ -16,6 +16,11 @@
 // proves that it was not, so far: a call still on its way is refused once
 // anything else is written. All else is unknown.
 //
+// A generation is a change of the spec; of a Deployment, also one of its
+// annotations, except by its controller, which writes the revision with the
+// status. So whoever annotates a Deployment makes a change, and can only turn a
+// proof into an unknown.
+//
 // Use: connect to each cluster with [Connect], collect the clients in
 // [Clusters], and hand these to [NewRestart], [NewScale] and [NewRollout].
 // [ClusterRole] makes the smallest role that they need.

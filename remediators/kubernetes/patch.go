@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/tripgen/paramedic/remediators"
 )
@@ -48,11 +46,7 @@ type conflictError struct{ error }
 func (e conflictError) Unwrap() error { return e.error }
 
 // send sends the change once. The error is classified, or a conflictError.
-//
-// The typed clients' Patch is not used since it repeats a request that was
-// answered with 429 or a 5xx and Retry-After; the second answer, a conflict
-// with the first, would then hide that the change was made.
-func (c change) send(ctx context.Context, client kubernetes.Interface, kind, namespace, name string) error {
+func (c change) send(ctx context.Context, client *Client, kind, namespace, name string) error {
 	body, err := c.body()
 	if err != nil {
 		return err
@@ -62,11 +56,7 @@ func (c change) send(ctx context.Context, client kubernetes.Interface, kind, nam
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	answer, err := client.AppsV1().RESTClient().Patch(types.MergePatchType).MaxRetries(0).
-		Namespace(namespace).Resource(resource(kind)).Name(name).
-		Param("fieldManager", fieldManager).
-		SetHeader("Accept", "application/json").
-		Body(body).Do(ctx).Raw()
+	answer, err := client.patchOnce(ctx, kind, namespace, name, body)
 	const format = "patch %s %s/%s: %w"
 	switch code := status(err); {
 	case err == nil:

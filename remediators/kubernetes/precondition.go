@@ -7,7 +7,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -51,7 +50,7 @@ func decodePrecondition(p engine.Plan) (precondition, error) {
 // The other answer is that the plan has changed, also where only the status was
 // written and a new plan will be the same: with this plan's precondition, neither
 // this call nor any earlier one that is still on its way will ever be accepted.
-func settle(ctx context.Context, client kubernetes.Interface, task string, at engine.Target, conflict error) error {
+func settle(ctx context.Context, client *Client, task string, at engine.Target, conflict error) error {
 	w, err := getWorkload(ctx, client, at.Kind, at.Namespace, at.Name)
 	if err != nil {
 		if remediators.ClassOf(err) == engine.ClassTerminal {
@@ -67,7 +66,7 @@ func settle(ctx context.Context, client kubernetes.Interface, task string, at en
 
 // observe reads whether a task has changed the object. single reports whether
 // the one change since the plan can be the task's.
-func observe(ctx context.Context, client kubernetes.Interface, task string, p engine.Plan, single func(*workload) bool) (engine.Effect, error) {
+func observe(ctx context.Context, client *Client, task string, p engine.Plan, single func(*workload) bool) (engine.Effect, error) {
 	seen, err := decodePrecondition(p)
 	if err != nil {
 		return engine.Unknown, err

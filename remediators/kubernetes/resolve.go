@@ -4,8 +4,8 @@ import (
 	"context"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -13,13 +13,13 @@ import (
 
 // resolve finds the workload that a target means: itself, or for a pod or a
 // ReplicaSet the controller on top. One that is being deleted is refused.
-func resolve(ctx context.Context, client kubernetes.Interface, t engine.Target) (*workload, error) {
+func resolve(ctx context.Context, client *Client, t engine.Target) (w *workload, err error) {
 	kind, name := t.Kind, t.Name
 	var owner *metav1.OwnerReference
 	if kind == kindPod {
-		pod, err := client.CoreV1().Pods(t.Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil, readError(err, kind, t.Namespace, name)
+		var pod corev1.Pod
+		if err = get(ctx, client.core, kind, t.Namespace, name, &pod); err != nil {
+			return nil, err
 		}
 		if owner, err = controller(kind, &pod.ObjectMeta); err != nil {
 			return nil, err
@@ -27,11 +27,11 @@ func resolve(ctx context.Context, client kubernetes.Interface, t engine.Target) 
 		kind, name = owner.Kind, owner.Name
 	}
 	if kind == kindReplicaSet {
-		set, err := client.AppsV1().ReplicaSets(t.Namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil, readError(err, kind, t.Namespace, name)
+		var set appsv1.ReplicaSet
+		if err = get(ctx, client.apps, kind, t.Namespace, name, &set); err != nil {
+			return nil, err
 		}
-		if err := sameObject(owner, &set.ObjectMeta); err != nil {
+		if err = sameObject(owner, &set.ObjectMeta); err != nil {
 			return nil, err
 		}
 		if owner, err = controller(kind, &set.ObjectMeta); err != nil {
@@ -39,11 +39,10 @@ func resolve(ctx context.Context, client kubernetes.Interface, t engine.Target) 
 		}
 		kind, name = owner.Kind, owner.Name
 	}
-	w, err := getWorkload(ctx, client, kind, t.Namespace, name)
-	if err != nil {
+	if w, err = getWorkload(ctx, client, kind, t.Namespace, name); err != nil {
 		return nil, err
 	}
-	if err := sameObject(owner, &w.meta); err != nil {
+	if err = sameObject(owner, &w.meta); err != nil {
 		return nil, err
 	}
 	if w.meta.DeletionTimestamp != nil {

@@ -60,19 +60,9 @@ func restartConformsOnStatefulSet(t *testing.T, b *bed) {
 	}))
 }
 
-// restarted plans and executes, again where a controller wrote in between.
 func restarted(t *testing.T, r *kubernetes.Restart, id string, at engine.Target) engine.Plan {
 	t.Helper()
-	for try := 1; ; try++ {
-		p := must(r.Plan(t.Context(), task(id, at, "")))(t)
-		_, err := r.Execute(t.Context(), task(id, p.Target, ""), p)
-		if err == nil {
-			return p
-		}
-		if try == 20 || remediators.ClassOf(err) != engine.ClassPlanChanged {
-			t.Fatal(err)
-		}
-	}
+	return applied(t, r, task(id, at, ""))
 }
 
 func restartReplacesPods(t *testing.T, b *bed) {

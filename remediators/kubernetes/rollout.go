@@ -52,26 +52,25 @@ func (r *Rollout) Probe(ctx context.Context, t engine.Target, params json.RawMes
 		return check, err
 	}
 	var p progress
-	apps := client.AppsV1()
 	switch t.Kind {
 	case kindDeployment:
-		d, err := apps.Deployments(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
-		if err != nil {
-			return check, readError(err, t.Kind, t.Namespace, t.Name)
+		var d appsv1.Deployment
+		if err := get(ctx, client.apps, t.Kind, t.Namespace, t.Name, &d); err != nil {
+			return check, err
 		}
-		p = deploymentProgress(d)
+		p = deploymentProgress(&d)
 	case kindStatefulSet:
-		s, err := apps.StatefulSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
-		if err != nil {
-			return check, readError(err, t.Kind, t.Namespace, t.Name)
+		var s appsv1.StatefulSet
+		if err := get(ctx, client.apps, t.Kind, t.Namespace, t.Name, &s); err != nil {
+			return check, err
 		}
-		p = statefulSetProgress(s)
+		p = statefulSetProgress(&s)
 	case kindDaemonSet:
-		s, err := apps.DaemonSets(t.Namespace).Get(ctx, t.Name, metav1.GetOptions{})
-		if err != nil {
-			return check, readError(err, t.Kind, t.Namespace, t.Name)
+		var s appsv1.DaemonSet
+		if err := get(ctx, client.apps, t.Kind, t.Namespace, t.Name, &s); err != nil {
+			return check, err
 		}
-		p = daemonSetProgress(s)
+		p = daemonSetProgress(&s)
 	default:
 		return check, remediators.Terminal("rollout: target %s is no Deployment, StatefulSet or DaemonSet", t)
 	}

@@ -8,9 +8,7 @@ import (
 	"strconv"
 
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -97,8 +95,8 @@ func itoa(n int32) string { return strconv.Itoa(int(n)) }
 
 // notAutoscaled refuses a workload whose replicas a HorizontalPodAutoscaler
 // sets: it would undo the change within seconds.
-func notAutoscaled(ctx context.Context, client kubernetes.Interface, w *workload) error {
-	list, err := client.AutoscalingV2().HorizontalPodAutoscalers(w.meta.Namespace).List(ctx, metav1.ListOptions{})
+func notAutoscaled(ctx context.Context, client *Client, w *workload) error {
+	list, err := client.autoscalers(ctx, w.meta.Namespace)
 	if err != nil {
 		return readError(err, "HorizontalPodAutoscalers of", w.meta.Namespace, w.meta.Name)
 	}

@@ -12,7 +12,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -26,9 +25,6 @@ const (
 	kindReplicaSet  = "ReplicaSet"
 	kindPod         = "Pod"
 )
-
-// resources are the API's plurals of the kinds that are acted on.
-func resource(kind string) string { return strings.ToLower(kind) + "s" }
 
 // workload is what the three controllers' objects have in common, and what of
 // their differences an action must know.
@@ -111,27 +107,26 @@ func (w *workload) templateHash() (string, error) {
 }
 
 // getWorkload reads one object of the three kinds. The error is classified.
-func getWorkload(ctx context.Context, client kubernetes.Interface, kind, namespace, name string) (*workload, error) {
-	apps := client.AppsV1()
+func getWorkload(ctx context.Context, client *Client, kind, namespace, name string) (*workload, error) {
 	switch kind {
 	case kindDeployment:
-		d, err := apps.Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil, readError(err, kind, namespace, name)
+		var d appsv1.Deployment
+		if err := get(ctx, client.apps, kind, namespace, name, &d); err != nil {
+			return nil, err
 		}
-		return fromDeployment(d), nil
+		return fromDeployment(&d), nil
 	case kindStatefulSet:
-		s, err := apps.StatefulSets(namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil, readError(err, kind, namespace, name)
+		var s appsv1.StatefulSet
+		if err := get(ctx, client.apps, kind, namespace, name, &s); err != nil {
+			return nil, err
 		}
-		return fromStatefulSet(s), nil
+		return fromStatefulSet(&s), nil
 	case kindDaemonSet:
-		s, err := apps.DaemonSets(namespace).Get(ctx, name, metav1.GetOptions{})
-		if err != nil {
-			return nil, readError(err, kind, namespace, name)
+		var s appsv1.DaemonSet
+		if err := get(ctx, client.apps, kind, namespace, name, &s); err != nil {
+			return nil, err
 		}
-		return fromDaemonSet(s), nil
+		return fromDaemonSet(&s), nil
 	default:
 		return nil, remediators.Terminal("%s %s/%s: kind %q cannot be acted on; want Deployment, StatefulSet, DaemonSet, or a ReplicaSet or Pod of theirs",
 			kind, namespace, name, kind)

@@ -1,0 +1,96 @@
+package kubernetes
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/flowcontrol"
+)
+
+// Client sends requests to the API server of one cluster. It is made by [Connect].
+//
+// It knows the three API groups that are needed here. client-go's clientset has
+// all fifty, and they would be a third of a build from nothing.
+type Client struct {
+	core, apps, autoscaling rest.Interface
+}
+
+// newClient makes a client of a whole configuration; the transport has been made
+// of it, too.
+func newClient(config *rest.Config, transport *http.Client) (*Client, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, appsv1.AddToScheme, autoscalingv2.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("register API types: %w", err)
+		}
+	}
+	shared := rest.CopyConfig(config)
+	shared.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	// Named, since client-go's own choice depends on its feature gates, which the
+	// environment sets.
+	shared.ContentType, shared.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
+	// One for all groups: each would have a limit of its own otherwise.
+	shared.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst)
+
+	var c Client
+	for _, group := range []struct {
+		client  *rest.Interface
+		path    string
+		version schema.GroupVersion
+	}{
+		{&c.core, "/api", corev1.SchemeGroupVersion},
+		{&c.apps, "/apis", appsv1.SchemeGroupVersion},
+		{&c.autoscaling, "/apis", autoscalingv2.SchemeGroupVersion},
+	} {
+		own := rest.CopyConfig(shared)
+		own.APIPath, own.GroupVersion = group.path, &group.version
+		made, err := rest.RESTClientForConfigAndClient(own, transport)
+		if err != nil {
+			return nil, fmt.Errorf("API group %s: %w", group.version, err)
+		}
+		*group.client = made
+	}
+	return &c, nil
+}
+
+// resource is the API's plural of a kind.
+func resource(kind string) string { return strings.ToLower(kind) + "s" }
+
+// get reads one object of a group. The error is classified.
+func get(ctx context.Context, group rest.Interface, kind, namespace, name string, into runtime.Object) error {
+	err := group.Get().Namespace(namespace).Resource(resource(kind)).Name(name).Do(ctx).Into(into)
+	if err != nil {
+		return readError(err, kind, namespace, name)
+	}
+	return nil
+}
+
+// autoscalers reads the HorizontalPodAutoscalers of a namespace.
+func (c *Client) autoscalers(ctx context.Context, namespace string) (*autoscalingv2.HorizontalPodAutoscalerList, error) {
+	var list autoscalingv2.HorizontalPodAutoscalerList
+	err := c.autoscaling.Get().Namespace(namespace).Resource("horizontalpodautoscalers").Do(ctx).Into(&list)
+	return &list, err
+}
+
+// patchOnce sends one merge patch of an object of the group apps, and returns
+// the API server's answer as it came.
+//
+// It is sent once. By default a request is repeated that was answered with 429
+// or a 5xx and Retry-After; the second answer, a conflict with the first, would
+// then hide that the change was made.
+func (c *Client) patchOnce(ctx context.Context, kind, namespace, name string, body []byte) ([]byte, error) {
+	return c.apps.Patch(types.MergePatchType).MaxRetries(0).
+		Namespace(namespace).Resource(resource(kind)).Name(name).
+		Param("fieldManager", fieldManager).
+		Body(body).Do(ctx).Raw()
+}
