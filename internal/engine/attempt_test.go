@@ -440,3 +440,14 @@ func TestARunWhoseRulesAreGone(t *testing.T) {
 		w.reason("has no rule")
 	})
 }
+
+func TestAHoldWhilePlanning(t *testing.T) {
+	w := newWorld(t, down())
+	w.send(firing("a"))
+	w.fail(w.task(engine.TaskPlan), engine.ClassPaused)
+	w.says("task.answered", "run.held")
+	w.passTo()
+	w.says("task.issued")
+	w.plan()
+	w.says("task.answered", "run.allowed", "task.issued")
+}

@@ -1,8 +1,15 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // EventVersion is the version of the events that this build writes. Older ones
@@ -106,8 +113,8 @@ func (RulesLoaded) Kind() string { return "rules.loaded" }
 func (Pruned) Kind() string { return "state.pruned" }
 
 // decoders is the closed list of what a ledger may hold.
-func decoders() map[string]func([]byte) (Event, error) {
-	return map[string]func([]byte) (Event, error){
+func decoders() map[string]decodeFunc {
+	return map[string]decodeFunc{
 		AlertOpened{}.Kind():    decode[AlertOpened],
 		AlertRepeated{}.Kind():  decode[AlertRepeated],
 		AlertReopened{}.Kind():  decode[AlertReopened],
@@ -143,29 +150,34 @@ func decoders() map[string]func([]byte) (Event, error) {
 	}
 }
 
-func decode[E Event](data []byte) (Event, error) {
+// decodeFunc decodes the data of one kind of event. A ledger is long, so it is
+// read in one pass, by the reader that will be encoding/json/v2, with the
+// meaning that encoding/json wrote it with.
+type decodeFunc func(*jsontext.Decoder) (Event, error)
+
+func decode[E Event](dec *jsontext.Decoder) (Event, error) {
 	var e E
-	err := json.Unmarshal(data, &e)
+	err := jsonv2.UnmarshalDecode(dec, &e, jsonv1.DefaultOptionsV1())
 	return e, err
 }
 
 // EventDecoder decodes events from their JSON form. It is made once and may be
 // shared.
 type EventDecoder struct {
-	kinds map[string]func([]byte) (Event, error)
+	kinds map[string]decodeFunc
 }
 
 // NewEventDecoder knows every event of this build.
 func NewEventDecoder() *EventDecoder { return &EventDecoder{kinds: decoders()} }
 
-// envelope is an event in JSON: its kind and version beside its own fields.
+// envelope is an event in JSON: its kind and version before its own fields.
 type envelope struct {
 	Kind    string          `json:"kind"`
 	Version int             `json:"v"`
 	Data    json.RawMessage `json:"data"`
 }
 
-// MarshalEvent encodes an event as {"kind", "v", "data"}.
+// MarshalEvent encodes an event as {"kind", "v", "data"}, in this order.
 func MarshalEvent(e Event) ([]byte, error) {
 	data, err := json.Marshal(e)
 	if err != nil {
@@ -177,20 +189,77 @@ func MarshalEvent(e Event) ([]byte, error) {
 // Decode decodes what MarshalEvent encoded. An unknown kind or a newer version
 // is an error: a state folded without it would be wrong.
 func (d *EventDecoder) Decode(b []byte) (Event, error) {
-	var env envelope
-	if err := json.Unmarshal(b, &env); err != nil {
-		return nil, fmt.Errorf("event: %w", err)
-	}
-	if env.Version < 1 || env.Version > EventVersion {
-		return nil, fmt.Errorf("event %s has version %d, this build knows %d: upgrade before you read this ledger", env.Kind, env.Version, EventVersion)
-	}
-	decode, ok := d.kinds[env.Kind]
-	if !ok {
-		return nil, fmt.Errorf("event kind %q is not known to this build: upgrade before you read this ledger", env.Kind)
-	}
-	e, err := decode(env.Data)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(b))
+	e, err := d.DecodeFrom(dec)
 	if err != nil {
-		return nil, fmt.Errorf("event %s: %w", env.Kind, err)
+		return nil, err
+	}
+	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("event: something follows it")
 	}
 	return e, nil
+}
+
+// DecodeFrom is Decode within a larger JSON text.
+func (d *EventDecoder) DecodeFrom(dec *jsontext.Decoder) (Event, error) {
+	kind, version, err := readHead(dec)
+	if err != nil {
+		return nil, fmt.Errorf("event: %w", err)
+	}
+	if version < 1 || version > EventVersion {
+		return nil, fmt.Errorf("event %s has version %d, this build knows %d: upgrade before you read this ledger", kind, version, EventVersion)
+	}
+	decode, ok := d.kinds[kind]
+	if !ok {
+		return nil, fmt.Errorf("event kind %q is not known to this build: upgrade before you read this ledger", kind)
+	}
+	e, err := decode(dec)
+	if err != nil {
+		return nil, fmt.Errorf("event %s: %w", kind, err)
+	}
+	if _, err := Expect(dec, '}'); err != nil {
+		return nil, fmt.Errorf("event %s: data is not its last field: %w", kind, err)
+	}
+	return e, nil
+}
+
+// readHead reads up to the value of "data".
+func readHead(dec *jsontext.Decoder) (kind string, version int, err error) {
+	if _, err := Expect(dec, '{'); err != nil {
+		return "", 0, err
+	}
+	if err := readField(dec, "kind", &kind); err != nil {
+		return "", 0, err
+	}
+	if err := readField(dec, "v", &version); err != nil {
+		return "", 0, err
+	}
+	return kind, version, expectName(dec, "data")
+}
+
+func readField(dec *jsontext.Decoder, name string, value any) error {
+	if err := expectName(dec, name); err != nil {
+		return err
+	}
+	return jsonv2.UnmarshalDecode(dec, value)
+}
+
+func expectName(dec *jsontext.Decoder, want string) error {
+	name, err := Expect(dec, '"')
+	if err != nil {
+		return fmt.Errorf("field %s: %w", want, err)
+	}
+	if name.String() != want {
+		return fmt.Errorf("field %q stands where %q belongs", name.String(), want)
+	}
+	return nil
+}
+
+// Expect reads the next token, which must be of that kind.
+func Expect(dec *jsontext.Decoder, want jsontext.Kind) (jsontext.Token, error) {
+	token, err := dec.ReadToken()
+	if err == nil && token.Kind() != want {
+		err = fmt.Errorf("%s stands where %s belongs", token.Kind(), want)
+	}
+	return token, err
 }

@@ -224,7 +224,7 @@ func TestEventsThatDoNotDecode(t *testing.T) {
 	for name, c := range map[string]struct{ event, want string }{
 		"unknown kind":  {`{"kind":"run.teleported","v":1,"data":{}}`, `"run.teleported" is not known`},
 		"newer version": {`{"kind":"run.ended","v":2,"data":{}}`, "version 2, this build knows 1"},
-		"no version":    {`{"kind":"run.ended","data":{}}`, "version 0"},
+		"no version":    {`{"kind":"run.ended","data":{}}`, `field "data" stands where "v" belongs`},
 		"not an event":  {`[]`, "event: "},
 		"wrong data":    {`{"kind":"run.ended","v":1,"data":{"run":1}}`, "event run.ended: "},
 	} {

@@ -247,16 +247,37 @@ func TestTwoPodsAreOneTarget(t *testing.T) {
 	w.says("task.answered", "run.merged")
 
 	w.act()
-	one, two := firing("pod-1"), firing("pod-2")
-	w.send(resolved(one))
+	own, merged := firing(tasks[0].Target.Name), firing(tasks[1].Target.Name)
+	w.send(resolved(own))
 	w.says("alert.resolved") // the other one's alert has become the run's too
-	w.cure(two)
+	w.cure(merged)
 	w.send(firing("deployment"))
 	w.plan()
 	w.act()
 	w.says("task.answered", "verify.started", "verify.waiting")
 	w.send(firing("pod-3"))
 	w.planOn(w.task(engine.TaskPlan), deployment)
+	w.says("task.answered", "run.merged")
+}
+
+// Two runs of a rule may be known by the same target for a while, the canonical
+// one's and one that states it. Which of them an alert joins must not depend on
+// how the state came about; the harness compares with a restored one.
+func TestWhichRunAnAlertJoinsIsDetermined(t *testing.T) {
+	w := newWorld(t, down())
+	w.send(firing("shop"))
+	stated := w.task(engine.TaskPlan)
+	w.send(firing("pod-1"))
+	w.planOn(outstandingBut(w, stated), service("shop"))
+	w.says("task.answered", "run.allowed", "task.issued")
+	for i := range 8 {
+		w.pass(time.Second)
+		other := firing("shop")
+		other.Fingerprint = string(rune('a' + i))
+		w.send(other)
+		w.says("alert.opened", "run.joined")
+	}
+	w.planOn(stated, service("shop"))
 	w.says("task.answered", "run.merged")
 }
 

@@ -148,6 +148,26 @@ func TestFreshness(t *testing.T) {
 		w.plan()
 		w.outcome(engine.HeldBack)
 	})
+	t.Run("nor does it in a repeat", func(t *testing.T) {
+		w := newWorld(t, guarded(engine.Guards{}))
+		w.send(firing("a"))
+		w.do(engine.Input{Delivery: &alert.Delivery{ID: "d", ReceivedAt: w.now.Add(24 * time.Hour), Alerts: []alert.Alert{firing("a")}}})
+		w.now = w.now.Add(time.Hour)
+		w.plan()
+		w.outcome(engine.HeldBack)
+	})
+	t.Run("an alert that resolved is no evidence", func(t *testing.T) {
+		w := newWorld(t, guarded(engine.Guards{}))
+		other := firing("a")
+		other.Fingerprint = "other"
+		w.send(other)
+		w.now = w.now.Add(30 * time.Minute)
+		w.send(firing("a"))
+		w.send(resolved(firing("a")))
+		w.now = w.now.Add(30 * time.Minute)
+		w.plan()
+		w.outcome(engine.HeldBack)
+	})
 	t.Run("what verification saw is evidence", func(t *testing.T) {
 		r := guarded(engine.Guards{})
 		r.Guards.Freshness = time.Minute
@@ -204,6 +224,29 @@ func TestBusy(t *testing.T) {
 	w.send(resolved(firing("a")))
 	w.passTo()
 	w.says("run.ended", "run.allowed", "task.issued")
+
+	two := down()
+	two.Guards.Freshness = time.Hour
+	w = newWorld(t, two, beside)
+	w.verifying("a")
+	w.passTo()
+	w.says("attempt.failed", "task.issued")
+	first := w.task(engine.TaskPlan)
+	w.send(slow)
+	w.planOn(outstandingBut(w, first), service("a"))
+	w.held(engine.GuardBusy) // between its rungs a run keeps its target
+}
+
+// outstandingBut is the one outstanding task beside another.
+func outstandingBut(w *world, other engine.Task) engine.Task {
+	w.t.Helper()
+	for _, t := range outstanding(w.st) {
+		if t.ID != other.ID {
+			return t
+		}
+	}
+	w.t.Fatal("no other task is outstanding")
+	return engine.Task{}
 }
 
 func TestCooldown(t *testing.T) {

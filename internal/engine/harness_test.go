@@ -138,7 +138,8 @@ func encode(t *testing.T, v any) string {
 }
 
 // do advances by one input and checks that Decide is pure, that the ledger's
-// JSON folds to the same state, and that a snapshot restores it.
+// JSON folds to the same state, that a snapshot restores it, and that the state
+// that a snapshot restored decides the same.
 func (w *world) do(in engine.Input) {
 	w.t.Helper()
 	before := encode(w.t, w.st)
@@ -148,9 +149,14 @@ func (w *world) do(in engine.Input) {
 	if after := encode(w.t, w.st); after != before {
 		w.t.Fatalf("Decide changed the state\nfrom %s\nto   %s", before, after)
 	}
+	restored := restore(w.t, w.st)
 	events, err := engine.Advance(w.sets, w.st, w.now, in)
 	if err != nil {
 		w.t.Fatalf("%s: %v", encode(w.t, in), err)
+	}
+	same, err := engine.Advance(w.sets, restored, w.now, in)
+	if want, got := encode(w.t, events), encode(w.t, same); err != nil || got != want {
+		w.t.Fatalf("after a snapshot decides (%v)\n%s\nand without\n%s", err, got, want)
 	}
 	w.last, w.all = events, append(w.all, events...)
 	w.checkFold(events)

@@ -22,8 +22,10 @@ func chain(tb testing.TB, n int) [][]byte {
 	records := make([][]byte, n)
 	for i := range n {
 		at := t0.Add(time.Duration(i) * time.Second)
-		a := alert.Alert{Source: "am", Name: "ServiceDown", Fingerprint: fmt.Sprintf("f%d", i), Status: alert.Firing, StartsAt: at,
-			Labels: map[string]string{"alertname": "ServiceDown", "job": "place-service"}}
+		a := alert.Alert{
+			Source: "am", Name: "ServiceDown", Fingerprint: fmt.Sprintf("f%d", i), Status: alert.Firing, StartsAt: at,
+			Labels: map[string]string{"alertname": "ServiceDown", "job": "place-service"},
+		}
 		events, err := engine.Advance(noSets{}, fold.State, at, engine.Input{Delivery: &alert.Delivery{ID: "d", Source: "am", ReceivedAt: at, Alerts: []alert.Alert{a}}})
 		if err != nil {
 			tb.Fatal(err)

@@ -13,6 +13,9 @@ import (
 	"fmt"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/tripgen/paramedic/internal/engine"
 )
 
@@ -69,22 +72,45 @@ func NewDecoder() *Decoder { return &Decoder{events: engine.NewEventDecoder()} }
 // Decode decodes one record. A newer version, or an event that this build does
 // not know, is an error.
 func (d *Decoder) Decode(data []byte) (Record, error) {
-	var w wireRecord
-	if err := json.Unmarshal(data, &w); err != nil {
+	w := readRecord{Events: readEvents{decoder: d.events}}
+	if err := jsonv2.Unmarshal(data, &w); err != nil {
 		return Record{}, fmt.Errorf("ledger record: %w", err)
 	}
 	if w.Version != Version {
 		return Record{}, fmt.Errorf("ledger record has version %d, this build knows %d: upgrade before you read this ledger", w.Version, Version)
 	}
-	r := Record{At: w.At, Cause: w.Cause, RuleSet: w.RuleSet, Prev: w.Prev, Events: make([]engine.Event, len(w.Events))}
-	for i, b := range w.Events {
-		ev, err := d.events.Decode(b)
-		if err != nil {
-			return Record{}, err
-		}
-		r.Events[i] = ev
+	return Record{At: w.At, Cause: w.Cause, RuleSet: w.RuleSet, Prev: w.Prev, Events: w.Events.list}, nil
+}
+
+// readRecord is wireRecord for reading: its events are decoded on the way.
+type readRecord struct {
+	Version int        `json:"v"`
+	At      time.Time  `json:"at"`
+	Cause   Cause      `json:"cause"`
+	RuleSet string     `json:"ruleSet"`
+	Events  readEvents `json:"events"`
+	Prev    string     `json:"prev"`
+}
+
+type readEvents struct {
+	decoder *engine.EventDecoder
+	list    []engine.Event
+}
+
+// UnmarshalJSONFrom implements jsonv2.UnmarshalerFrom.
+func (r *readEvents) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	if _, err := engine.Expect(dec, '['); err != nil {
+		return fmt.Errorf("events: %w", err)
 	}
-	return r, nil
+	for dec.PeekKind() != ']' {
+		ev, err := r.decoder.DecodeFrom(dec)
+		if err != nil {
+			return err
+		}
+		r.list = append(r.list, ev)
+	}
+	_, err := dec.ReadToken()
+	return err
 }
 
 // Hash identifies a record by every byte of it, and through Prev all before it.

@@ -156,8 +156,11 @@ func (o *observer) alerts(r record, ev engine.Event) {
 
 func (o *observer) answered(e engine.TaskAnswered) {
 	o.verdicts[e.Result.Task]++
+	run := o.runs[e.Run]
+	if run.parked {
+		o.w.violate("run %s is parked, and takes an answer to task %s", run.id, e.Result.Task)
+	}
 	if p := e.Result.Plan; p != nil {
-		run := o.runs[e.Run]
 		run.plans = append(run.plans, *p)
 		run.target = run.plans[0].Target.String()
 	}
