@@ -78,12 +78,10 @@ func (r *Responder) Run(ctx context.Context) error {
 		err := r.term(ctx)
 		r.setLeading(false)
 		r.forget()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case isFatal(err):
+		if isFatal(err) {
 			return err
-		case err != nil:
+		}
+		if err != nil && ctx.Err() == nil {
 			r.Logger.Warn("the engine starts over from the ledger", "error", err)
 			pause(ctx, again)
 		}

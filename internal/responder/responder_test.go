@@ -67,14 +67,14 @@ func openBus(t *testing.T) *bus.Bus {
 }
 
 // start runs a responder until stop is called or the test ends.
-func start(t *testing.T, b *bus.Bus, name, rules string, snapshotEvery uint64) (r *responder.Responder, stop func()) {
+func start(t *testing.T, b *bus.Bus, name, rules string, snapshotEvery uint64) (*responder.Responder, func()) {
 	t.Helper()
 	metrics, err := responder.NewMetrics(prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var ids atomic.Int64
-	r, err = responder.New(responder.Options{
+	r, err := responder.New(responder.Options{
 		Bus: b, Compile: compile, Rules: []engine.Source{{Name: "rules.yaml", Text: rules}}, Holder: name,
 		Now: time.Now, NewID: func() string { return name + strconv.FormatInt(ids.Add(1), 10) },
 		Logger: slog.New(slog.DiscardHandler), Metrics: metrics, SnapshotEvery: snapshotEvery,
@@ -86,7 +86,7 @@ func start(t *testing.T, b *bus.Bus, name, rules string, snapshotEvery uint64) (
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	stopped := false
-	stop = func() {
+	stop := func() {
 		if stopped {
 			return
 		}
