@@ -174,6 +174,8 @@ func (s *State) ended(r *Run, e RunEnded, at time.Time) {
 		s.Uncured[r.Rule]++
 	case Cured:
 		delete(s.Uncured, r.Rule)
+	case SelfResolved, Observed, Shadowed, HeldBack, Denied, Unapproved, Merged, Cancelled:
+		// These say nothing about whether the rule cures.
 	}
 	if r.Canonical() {
 		if past := s.Past[pastKey(r.Rule, r.Target)]; past != nil && past.Run == r.ID {

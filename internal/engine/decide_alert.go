@@ -3,7 +3,6 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -128,7 +127,7 @@ func (d *decider) match(id alert.EpisodeID, a alert.Alert) {
 	}
 	for _, m := range matches {
 		d.run = nil
-		if err := errors.Join(m.Err, m.check()); err != nil {
+		if err := m.check(); err != nil {
 			d.emit(RuleFailed{Episode: id, Rule: m.Rule.Name, Reason: err.Error()})
 		} else {
 			d.setOff(id, a, m)
@@ -145,9 +144,9 @@ func (d *decider) setOff(id alert.EpisodeID, a alert.Alert, m Match) {
 	if ep != nil && slices.Contains(ep.Settled, m.Rule.Name) {
 		return
 	}
-	for _, run := range d.st.index.handling[pastKey(m.Rule.Name, m.Target)] {
-		if !slices.Contains(d.st.Runs[run].Episodes, id) {
-			d.emit(RunJoined{Run: run, Episode: id})
+	if runs := d.st.index.handling[pastKey(m.Rule.Name, m.Target)]; len(runs) > 0 {
+		if !slices.Contains(d.st.Runs[runs[0]].Episodes, id) {
+			d.emit(RunJoined{Run: runs[0], Episode: id})
 		}
 		return
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -128,8 +129,7 @@ func (d *decider) cool(rule *Rule) verdict {
 	if past == nil {
 		return verdict{}
 	}
-	for i := len(past.Actions) - 1; i >= 0; i-- {
-		a := past.Actions[i]
+	for _, a := range slices.Backward(past.Actions) {
 		if a.Run == d.run.ID {
 			continue // the rungs of one run do not wait for each other
 		}

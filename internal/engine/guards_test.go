@@ -20,8 +20,8 @@ func guarded(g engine.Guards) *fakeRule {
 	return r
 }
 
-// again is the nth firing of a service's alert, now.
-func (w *world) again(on string) alert.Alert { return since(firing(on), w.now) }
+// again is another firing of service a's alert, from now on.
+func (w *world) again() alert.Alert { return since(firing("a"), w.now) }
 
 // held checks that the last input held a run by a guard, with a reason.
 func (w *world) held(guard string) engine.RunHeld {
@@ -193,13 +193,13 @@ func TestFreshness(t *testing.T) {
 func TestFlap(t *testing.T) {
 	w := newWorld(t, guarded(engine.Guards{Flap: engine.Rate{Count: 3, Per: 10 * time.Minute}}))
 	for range 2 {
-		a := w.again("a")
+		a := w.again()
 		w.send(a)
 		w.pass(time.Minute)
 		w.send(resolved(a))
 		w.pass(time.Minute)
 	}
-	w.send(w.again("a"))
+	w.send(w.again())
 	w.plan()
 	w.says("task.answered", "run.held")
 	e := w.held(engine.GuardFlap)
@@ -260,7 +260,7 @@ func TestCooldown(t *testing.T) {
 	acted := w.now
 	w.act()
 	w.cure(firing("a"))
-	w.send(w.again("a"))
+	w.send(w.again())
 	w.plan()
 	if e := w.held(engine.GuardCooldown); !e.Until.Equal(acted.Add(10 * time.Minute)) {
 		t.Errorf("held until %s, want 10m after the last action at %s", e.Until, acted)
@@ -279,13 +279,13 @@ func TestLimit(t *testing.T) {
 	r := guarded(engine.Guards{Limits: []engine.Rate{{}, {Count: 2, Per: 30 * time.Minute}}})
 	w := newWorld(t, r)
 	for range 2 {
-		a := w.again("a")
+		a := w.again()
 		w.send(a)
 		w.plan()
 		w.act()
 		w.cure(a)
 	}
-	w.send(w.again("a"))
+	w.send(w.again())
 	w.plan()
 	e := w.held(engine.GuardLimit)
 	w.reason("2 times within 30m0s")
@@ -362,7 +362,7 @@ func TestBudgets(t *testing.T) {
 func TestBreaker(t *testing.T) {
 	w := newWorld(t, guarded(engine.Guards{Breaker: 3}))
 	for range 3 {
-		a := w.again("a")
+		a := w.again()
 		w.send(a)
 		w.plan()
 		w.says("task.answered", "run.allowed", "task.issued")
@@ -372,7 +372,7 @@ func TestBreaker(t *testing.T) {
 		w.send(resolved(a))
 		w.pass(time.Minute)
 	}
-	a := w.again("a")
+	a := w.again()
 	w.send(a)
 	w.plan()
 	w.says("task.answered", "approval.asked")
@@ -380,7 +380,7 @@ func TestBreaker(t *testing.T) {
 	w.act()
 	w.cure(a)
 	w.pass(time.Minute)
-	w.send(w.again("a"))
+	w.send(w.again())
 	w.plan()
 	w.says("task.answered", "run.allowed", "task.issued")
 }

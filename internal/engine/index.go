@@ -145,7 +145,7 @@ func (w wakes) Less(i, j int) bool {
 func (w wakes) Swap(i, j int) { w[i], w[j] = w[j], w[i] }
 
 // Push and Pop implement heap.Interface.
-func (w *wakes) Push(x any) { *w = append(*w, x.(wake)) } //nolint:forcetypeassert // heap.Push is only called with a wake
+func (w *wakes) Push(x any) { *w = append(*w, x.(wake)) } //nolint:forcetypeassert,errcheck // heap.Push is only called with a wake
 
 func (w *wakes) Pop() any {
 	last := (*w)[len(*w)-1]

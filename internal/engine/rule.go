@@ -50,7 +50,9 @@ type Match struct {
 // check reports a match that nothing can be done with.
 func (m Match) check() error {
 	switch {
-	case m.Err != nil || m.Rule.Mode == ModeObserve:
+	case m.Err != nil:
+		return m.Err
+	case m.Rule.Mode == ModeObserve:
 		return nil
 	case len(m.Rule.Attempts) == 0:
 		return fmt.Errorf("rule %s has nothing to try", m.Rule.Name)

@@ -182,6 +182,14 @@ func (r *Responder) decide(ctx context.Context, msg bus.Msg) error {
 	return nil
 }
 
+// progress is how far the state says that INBOX was decided.
+func progress(st *engine.State) ledger.Cause {
+	if st.InboxLine > 0 {
+		return ledger.Cause{Inbox: st.Inbox + 1, Line: st.InboxLine}
+	}
+	return ledger.Cause{Inbox: st.Inbox}
+}
+
 func (d *decision) advance(in engine.Input) error {
 	return engine.AdvanceEach(d.r.sets, d.r.fold.State, d.at, in, d.collect)
 }
@@ -218,8 +226,8 @@ func (d *decision) append() error {
 	r := d.r
 	cause := d.cause
 	if cause.Inbox == 0 {
-		// Nothing of this message is decided whole yet.
-		cause = ledger.Cause{Inbox: r.fold.State.Inbox}
+		// No further line of this message is decided whole yet.
+		cause = progress(r.fold.State)
 	}
 	data, err := r.fold.Next(d.at, cause, d.encoded)
 	if err != nil {

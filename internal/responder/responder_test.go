@@ -67,7 +67,12 @@ func openBus(t *testing.T) *bus.Bus {
 }
 
 // start runs a responder until stop is called or the test ends.
-func start(t *testing.T, b *bus.Bus, name, rules string, snapshotEvery uint64) (*responder.Responder, func()) {
+func start(t *testing.T, b *bus.Bus, name, rules string, snapshotEvery uint64) (r *responder.Responder, stop func()) {
+	t.Helper()
+	return startOn(t, b, name, rules, snapshotEvery)
+}
+
+func startOn(t *testing.T, b responder.Bus, name, rules string, snapshotEvery uint64) (*responder.Responder, func()) {
 	t.Helper()
 	metrics, err := responder.NewMetrics(prometheus.NewRegistry())
 	if err != nil {

@@ -2,8 +2,9 @@ package responder
 
 import (
 	"context"
-	"strconv"
 	"time"
+
+	"github.com/tripgen/paramedic/internal/engine"
 )
 
 // ticker puts a tick into INBOX when the state asks to be woken. Only the last
@@ -41,7 +42,7 @@ func (t ticker) run(ctx context.Context, r *Responder) {
 				timer.Reset(max(0, due.Sub(r.Now())))
 			}
 		case <-timer.C:
-			if err := r.tick(ctx, due); err != nil {
+			if err := r.tick(ctx); err != nil {
 				r.Logger.Warn("a tick is not in INBOX yet; trying again", "error", err)
 				timer.Reset(again)
 				continue
@@ -51,11 +52,9 @@ func (t ticker) run(ctx context.Context, r *Responder) {
 	}
 }
 
-// tick is named by the time that it is for, so that a repeat of it is dropped.
-func (r *Responder) tick(ctx context.Context, due time.Time) error {
-	_, err := r.Bus.PublishInbox(ctx, "tick", "tick/"+r.Holder+"/"+strconv.FormatInt(due.UnixNano(), 36), []byte(tickLine))
+// tick says that this time has come. A tick that is late in the INBOX counts for
+// its own time and no later one, so that answers which lie behind it still do.
+func (r *Responder) tick(ctx context.Context) error {
+	_, err := r.Submit(ctx, "tick", engine.Input{Tick: &engine.Tick{At: r.Now()}})
 	return err
 }
-
-// tickLine is the input that says only that time has passed.
-const tickLine = `{"tick":{}}`

@@ -113,7 +113,7 @@ func advanceBy(decide decision) func(engine.Sets, *engine.State, time.Time, engi
 		if in.Tick != nil {
 			heard = in.Tick.At
 		}
-		for n := 0; n < 1000; n++ {
+		for range 1000 {
 			step, due := engine.Due(st, at, heard)
 			if !due {
 				break

@@ -34,7 +34,7 @@ func (c *clock) step() bool {
 	if len(c.due) == 0 {
 		return false
 	}
-	m := heap.Pop(&c.due).(moment) //nolint:forcetypeassert // only moments are pushed
+	m := heap.Pop(&c.due).(moment) //nolint:forcetypeassert,errcheck // only moments are pushed
 	c.now = m.at
 	m.do()
 	return true
@@ -52,7 +52,7 @@ func (m moments) Less(i, j int) bool {
 func (m moments) Swap(i, j int) { m[i], m[j] = m[j], m[i] }
 
 // Push and Pop implement heap.Interface.
-func (m *moments) Push(x any) { *m = append(*m, x.(moment)) } //nolint:forcetypeassert // only moments are pushed
+func (m *moments) Push(x any) { *m = append(*m, x.(moment)) } //nolint:forcetypeassert,errcheck // only moments are pushed
 
 func (m *moments) Pop() any {
 	last := (*m)[len(*m)-1]

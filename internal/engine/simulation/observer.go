@@ -174,6 +174,8 @@ func (o *observer) ended(e engine.RunEnded) {
 	case engine.Cured:
 		o.w.stats.Cured++
 		o.uncured[run.rule] = 0
+	case engine.SelfResolved, engine.Observed, engine.Shadowed, engine.HeldBack, engine.Denied, engine.Unapproved, engine.Merged, engine.Cancelled:
+		// These say nothing about whether the rule cures.
 	}
 	toldOf := []engine.RunFinal{engine.Uncured, engine.HeldBack, engine.Denied, engine.Unapproved}
 	if slices.Contains(toldOf, e.Outcome) {

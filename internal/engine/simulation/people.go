@@ -64,12 +64,11 @@ func (w *world) lookAround() {
 	for _, r := range h.state.ActiveRuns() {
 		c := engine.Command{Run: r.ID, By: "bob", Reason: "because"}
 		switch {
-		case r.Phase == engine.PhaseApproval && w.chance(0.6):
-			c.Verb, c.Plan = engine.Approve, r.PlanDigest()
-		case r.Phase == engine.PhaseApproval && w.chance(0.2):
-			c.Verb, c.Plan = engine.Deny, r.PlanDigest()
-		case r.Phase == engine.PhaseApproval && w.chance(0.2):
-			c.Verb, c.Plan = engine.Approve, "another plan"
+		case r.Phase == engine.PhaseApproval && w.chance(0.8):
+			c.Verb, c.Plan = pick(w, engine.Approve, engine.Approve, engine.Approve, engine.Deny), r.PlanDigest()
+			if w.chance(0.1) {
+				c.Plan = "another plan"
+			}
 		case r.Phase == engine.PhaseParked && w.chance(0.3), w.chance(0.02):
 			c.Verb = engine.Cancel
 		default:

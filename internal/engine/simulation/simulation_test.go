@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"flag"
 	"os"
 	"runtime"
@@ -29,7 +30,7 @@ func TestSimulation(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	n := *seeds
 	if testing.Short() {
-		n = min(n, 500)
+		n = min(n, 300)
 	}
 	stats, failed := runMany(n, soundShell)
 	for _, err := range failed[:min(len(failed), 10)] {
@@ -39,6 +40,24 @@ func TestSimulation(t *testing.T) {
 	// A world in which nothing goes wrong proves nothing.
 	if stats.Effects == 0 || stats.Crashes == 0 || stats.LostRaces == 0 || stats.Redeliveries == 0 || stats.Parked == 0 || stats.Cured == 0 {
 		t.Errorf("some kind of trouble never came up: %+v", stats)
+	}
+}
+
+// A seed that fails can only be looked into if it is the same world again.
+func TestSameSeedSameWorld(t *testing.T) {
+	for seed := uint64(1); seed <= 20; seed++ {
+		var one, two bytes.Buffer
+		first, err := Run(seed, &one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		second, err := Run(seed, &two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first != second || !bytes.Equal(one.Bytes(), two.Bytes()) {
+			t.Errorf("seed %d went differently the second time: %+v, %+v", seed, first, second)
+		}
 	}
 }
 

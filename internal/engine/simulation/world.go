@@ -10,7 +10,7 @@ import (
 )
 
 // epoch is when every world begins.
-var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+func epoch() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 
 const (
 	// chaos is how long things go wrong; then the world calms down.
@@ -50,7 +50,6 @@ type world struct {
 	targets map[string]*target
 	pauses  map[string]bool
 	series  []*series
-	group   []string
 	stats   Stats
 	sees    *observer
 	ids     int
@@ -83,7 +82,7 @@ func Run(seed uint64, trace io.Writer) (Stats, error) {
 
 func run(seed uint64, trace io.Writer, sh shell) (Stats, error) {
 	w := &world{
-		clock: clock{now: epoch}, seed: seed, rng: rand.New(rand.NewPCG(seed, 0x9a7a3ed1c)), //nolint:gosec // a simulation must be repeatable
+		clock: clock{now: epoch()}, seed: seed, rng: rand.New(rand.NewPCG(seed, 0x9a7a3ed1c)),
 		trace: trace, shell: sh,
 		work: map[string]*job{}, claims: map[string]*claim{}, pauses: map[string]bool{},
 	}
@@ -108,7 +107,7 @@ func run(seed uint64, trace io.Writer, sh shell) (Stats, error) {
 // violate records the first broken promise.
 func (w *world) violate(format string, args ...any) {
 	if w.err == nil {
-		w.err = fmt.Errorf("seed %d, at %s: %s", w.seed, w.now.Sub(epoch), fmt.Sprintf(format, args...))
+		w.err = fmt.Errorf("seed %d, at %s: %s", w.seed, w.now.Sub(epoch()), fmt.Sprintf(format, args...))
 		w.tell("VIOLATED: %v", w.err)
 	}
 }
@@ -116,7 +115,7 @@ func (w *world) violate(format string, args ...any) {
 func (w *world) tell(format string, args ...any) {
 	if w.trace != nil {
 		// A trace that cannot be written is nothing to stop for.
-		_, _ = fmt.Fprintf(w.trace, "%-14s %s\n", w.now.Sub(epoch), fmt.Sprintf(format, args...))
+		_, _ = fmt.Fprintf(w.trace, "%-14s %s\n", w.now.Sub(epoch()), fmt.Sprintf(format, args...))
 	}
 }
 
@@ -157,7 +156,7 @@ func (w *world) begin() {
 	w.senders()
 	w.people()
 	w.keepMovingLease()
-	w.at(epoch.Add(chaos), w.calmDown)
+	w.at(epoch().Add(chaos), w.calmDown)
 }
 
 // calmDown ends all trouble, heals what is broken, and leaves the engine to come

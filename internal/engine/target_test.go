@@ -1,0 +1,58 @@
+package engine_test
+
+import (
+	"testing"
+
+	"github.com/tripgen/paramedic/internal/engine"
+)
+
+func TestTarget(t *testing.T) {
+	whole := engine.Target{System: engine.SystemKubernetes, Cluster: "korea", Namespace: "production", Kind: "Deployment", Name: "shop"}
+	if got, want := whole.String(), "kubernetes/korea/production/Deployment/shop"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got, want := service("a/b").String(), "http/a%2Fb"; got != want {
+		t.Errorf("%q, want %q: no two targets may share a form", got, want)
+	}
+	if err := whole.Validate(); err != nil {
+		t.Error(err)
+	}
+	for name, c := range map[string]engine.Target{
+		"no system":    {Name: "shop"},
+		"no name":      {System: engine.SystemHTTP},
+		"no cluster":   {System: engine.SystemKubernetes, Namespace: "n", Kind: "Pod", Name: "shop"},
+		"no namespace": {System: engine.SystemKubernetes, Cluster: "c", Kind: "Pod", Name: "shop"},
+		"no kind":      {System: engine.SystemKubernetes, Cluster: "c", Namespace: "n", Name: "shop"},
+	} {
+		if err := c.Validate(); err == nil {
+			t.Errorf("%s: valid", name)
+		}
+	}
+}
+
+func TestParseScope(t *testing.T) {
+	for _, good := range []string{"all", "rule/down", "cluster/korea", "target/http/shop"} {
+		if err := engine.ParseScope(good); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, bad := range []string{"", "everything", "rule/", "cluster/", "target/", "rule", "ALL"} {
+		if err := engine.ParseScope(bad); err == nil {
+			t.Errorf("%q: taken", bad)
+		}
+	}
+}
+
+func TestDigest(t *testing.T) {
+	p := engine.Plan{Target: service("a"), Summary: "restart", Precondition: []byte(`1`)}
+	same := p
+	same.Precondition = []byte(`2`)
+	if p.Digest() != same.Digest() {
+		t.Error("the precondition counts")
+	}
+	other := p
+	other.Changes = []engine.Change{{Field: "replicas", From: "1", To: "2"}}
+	if p.Digest() == other.Digest() {
+		t.Error("the changes do not count")
+	}
+}
