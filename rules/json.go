@@ -27,7 +27,7 @@ func toJSON(v ref.Val) (any, error) {
 		}
 		return float64(v), nil
 	case types.Null:
-		return nil, nil //nolint:nilnil // JSON's null is a value
+		return nil, nil // JSON's null is a value
 	case types.Timestamp:
 		return v.UTC().Format(time.RFC3339Nano), nil
 	case types.Duration:

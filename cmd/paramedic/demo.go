@@ -48,5 +48,5 @@ really healed.`,
 // coloured reports whether colours would be seen and are wanted: see
 // https://no-color.org.
 func coloured() bool {
-	return os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(os.Stdout.Fd())) //nolint:gosec // file descriptors are small
+	return os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(os.Stdout.Fd()))
 }

@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string) int {
 	case errors.Is(err, errFindings):
 		return exitFindings
 	default:
-		fmt.Fprintln(root.ErrOrStderr(), "paramedic:", err)
+		_, _ = fmt.Fprintln(root.ErrOrStderr(), "paramedic:", err) // the exit code says it, too
 		return exitFailure
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // version is set by the linker in a release.
-var version = "" //nolint:gochecknoglobals // the linker can only set a package variable
+var version = ""
 
 // buildVersion is the release, or what the module and the checkout say.
 func buildVersion() string {

@@ -94,7 +94,7 @@ func start(t *testing.T, dir string, roles ...app.Role) (a *app.App, stop func()
 			return
 		}
 		stopped = true
-		//nolint:usetesting // the test's context has ended when this is called by Cleanup
+		// The test's context has ended when this is called by Cleanup.
 		if err := a.Close(context.Background()); err != nil {
 			t.Error(err)
 		}
@@ -238,7 +238,7 @@ func TestParseRoles(t *testing.T) {
 	if want := []app.Role{app.RoleReceiver, app.RoleWorker}; err != nil || !slices.Equal(roles, want) {
 		t.Errorf("%v, %v; want %v", roles, err, want)
 	}
-	for _, bad := range []string{"", "receiver,", "reciever"} {
+	for _, bad := range []string{"", "receiver,", "receivers"} {
 		if roles, err := app.ParseRoles(bad); err == nil {
 			t.Errorf("%q was read as %v", bad, roles)
 		}

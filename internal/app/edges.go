@@ -75,7 +75,7 @@ func (a *App) serve(ctx context.Context, handler http.Handler) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		err := serveOn(server, a.listener, certificate != nil)
+		err := serveOn(server, receiver.LimitListener(a.listener, 0), certificate != nil)
 		if !errors.Is(err, http.ErrServerClosed) {
 			a.life.fail(fmt.Errorf("the HTTP server ended: %w", err))
 		}

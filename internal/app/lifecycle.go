@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
@@ -86,8 +87,7 @@ func (l *lifecycle) close(ctx context.Context) error {
 	l.steps = nil
 	l.mu.Unlock()
 	var errs []error
-	for i := len(steps) - 1; i >= 0; i-- {
-		s := steps[i]
+	for _, s := range slices.Backward(steps) {
 		bounded, cancel := context.WithTimeout(ctx, s.bound)
 		if err := s.end(bounded); err != nil {
 			errs = append(errs, fmt.Errorf("end %s: %w", s.name, err))

@@ -58,7 +58,13 @@ func arrows() []layer {
 
 		// Programs, and what only programs and tests use.
 		{"internal/lab/...", []string{"internal/lab/..."}},
-		{"internal/demo/...", []string{"internal/...", "rules/..."}},
+		{"internal/demo", []string{
+			"internal/app", "internal/config", "internal/bus", "internal/ledger", "internal/explain", "internal/engine", "internal/alert",
+		}},
+		{"internal/e2e/...", []string{ // from outside: it starts the built program and uses its API
+			"internal/e2e", "internal/lab", "internal/client", "internal/web/api", "internal/explain", "internal/ledger",
+			"internal/engine", "internal/alert", "remediators/kubernetes",
+		}},
 		{"internal/crash/...", []string{"internal/...", "receiver/...", "remediators/...", "rules/..."}},
 		{"internal/architecture", nil},
 		{"cmd/paramedic", []string{
@@ -72,18 +78,18 @@ func arrows() []layer {
 func sdks() []layer {
 	return []layer{
 		{"k8s.io/...", []string{
-			"remediators/kubernetes", "internal/verify", "internal/app", "internal/lab/...", "internal/demo/...", "internal/crash/...",
+			"remediators/kubernetes", "internal/verify", "internal/app", "internal/lab/...", "internal/e2e/...", "internal/crash/...",
 		}},
 		{"github.com/nats-io/...", []string{"internal/bus"}},
 		{"golang.org/x/sys/...", []string{"internal/bus", "internal/lab/..."}},
 		{"golang.org/x/net/http/httpguts", []string{"remediators/http"}},
 		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},
-		{"golang.org/x/term", []string{"cmd/paramedic", "internal/demo/..."}},
+		{"golang.org/x/term", []string{"cmd/paramedic"}},
 		{"github.com/labstack/echo/...", []string{"receiver", "internal/web/...", "internal/app"}},
-		{"github.com/go-json-experiment/json/...", []string{"receiver/..."}},
+		{"github.com/go-json-experiment/json/...", []string{"receiver/...", "internal/engine", "internal/ledger"}},
 		{"github.com/prometheus/client_golang/...", []string{
 			"receiver", "internal/bus", "internal/responder", "internal/worker", "internal/report", "internal/web/...", "internal/app",
-			"internal/trigger", "internal/demo/...",
+			"internal/trigger",
 		}},
 		{"github.com/prometheus/alertmanager/...", []string{"rules/..."}},
 		{"github.com/prometheus/common/...", []string{"rules/..."}},

@@ -148,7 +148,7 @@ type serverLog struct {
 }
 
 func (l *serverLog) say(level slog.Level, format string, v []any) {
-	l.log.Log(context.Background(), level, "nats-server: "+fmt.Sprintf(format, v...))
+	l.log.Log(context.Background(), level, "bus server says", "message", fmt.Sprintf(format, v...))
 }
 
 func (l *serverLog) failure() error {

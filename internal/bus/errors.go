@@ -101,7 +101,7 @@ func classify(err error) (verdict, error) {
 }
 
 func classifyAPI(api *jetstream.APIError, err error) (verdict, error) {
-	switch api.ErrorCode { //nolint:exhaustive // the default is the safe case
+	switch api.ErrorCode {
 	case jetstream.JSErrCodeStreamWrongLastSequence, jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return wrongLast, err
 	case codeAccountResources, codeServerResources, codeStorageResources:

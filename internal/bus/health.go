@@ -107,7 +107,7 @@ func (b *Bus) room(info *jetstream.StreamInfo) error {
 	if limit <= 0 {
 		return nil
 	}
-	stored := int64(min(info.State.Bytes, math.MaxInt64)) //nolint:gosec // bounded on the left
+	stored := int64(min(info.State.Bytes, math.MaxInt64))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if stored+max(b.full[name], limit/20) > limit {

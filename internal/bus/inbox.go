@@ -70,7 +70,7 @@ func (b *Bus) TrimInbox(ctx context.Context, decided uint64) error {
 	}
 	return b.retry(ctx, "trim "+StreamInbox, func(ctx context.Context) error {
 		// Purge removes what is below the given sequence.
-		return b.streams[StreamInbox].Purge(ctx, jetstream.WithPurgeSequence(keep)) //nolint:wrapcheck // retry wraps
+		return b.streams[StreamInbox].Purge(ctx, jetstream.WithPurgeSequence(keep))
 	})
 }
 
@@ -112,14 +112,14 @@ func (b *Bus) info(ctx context.Context, stream string, opts ...jetstream.StreamI
 	err := b.retry(ctx, "info of "+stream, func(ctx context.Context) error {
 		s, err := b.js.Stream(ctx, stream)
 		if err != nil {
-			return err //nolint:wrapcheck // retry wraps
+			return err
 		}
 		if len(opts) == 0 {
 			info = s.CachedInfo()
 			return nil
 		}
 		info, err = s.Info(ctx, opts...)
-		return err //nolint:wrapcheck // retry wraps
+		return err
 	})
 	return info, err
 }

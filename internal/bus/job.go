@@ -26,7 +26,7 @@ type Job struct {
 func (j *Job) Ack(ctx context.Context) error {
 	return j.b.retry(ctx, "ack "+j.ID, func(ctx context.Context) error {
 		_, err := j.b.nc.RequestWithContext(ctx, j.reply, []byte("+ACK"))
-		return err //nolint:wrapcheck // retry wraps
+		return err
 	})
 }
 

@@ -99,6 +99,12 @@ func (l *Lease) free(value []byte) bool {
 	return json.Unmarshal(value, &r) == nil && (r.Released || r.Holder == l.holder)
 }
 
+// ours says that the lease was last written by this holder.
+func (l *Lease) ours(value []byte) bool {
+	var r leaseRecord
+	return json.Unmarshal(value, &r) == nil && r.Holder == l.holder
+}
+
 // await returns when the lease changed, or when its holder has been silent for
 // its time; the write that follows finds out which.
 func (l *Lease) await(ctx context.Context, value []byte, rev uint64) error {
@@ -257,13 +263,12 @@ func (l *Lease) giveUp(ctx context.Context, rev uint64) error {
 		return err
 	}
 	value, rev, err := l.kv.get(ctx, l.name)
-	var r leaseRecord
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil
 	case err != nil:
 		return err
-	case json.Unmarshal(value, &r) != nil || r.Holder != l.holder:
+	case !l.ours(value):
 		return nil
 	}
 	if _, err = l.kv.put(ctx, l.name, l.record(true), rev, ""); errors.Is(err, ErrConflict) {

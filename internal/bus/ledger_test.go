@@ -58,13 +58,13 @@ func TestAppendBeyondTheEnd(t *testing.T) {
 func TestAppendersRace(t *testing.T) {
 	ctx, b := testContext(t), openEmbedded(t)
 	const writers, each = 4, 50
-	acked := race(t, ctx, writers, each, func(int) *Bus { return b })
+	acked := race(ctx, t, writers, each, func(int) *Bus { return b })
 	checkLedger(t, b, acked, writers*each)
 }
 
 // race lets writers append, each refreshing its view after a lost race, and
 // returns the acked sequence of every id.
-func race(t *testing.T, ctx context.Context, writers, each int, bus func(writer int) *Bus) map[string]uint64 {
+func race(ctx context.Context, t *testing.T, writers, each int, bus func(writer int) *Bus) map[string]uint64 {
 	t.Helper()
 	var mu sync.Mutex
 	acked := map[string]uint64{}

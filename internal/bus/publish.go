@@ -180,9 +180,8 @@ func (b *Bus) retry(ctx context.Context, what string, f func(context.Context) er
 
 // permanent says that repeating a read or an administrative request is useless.
 func permanent(err error) bool {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
-		switch api.ErrorCode { //nolint:exhaustive // the rest goes by its class
+	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
+		switch api.ErrorCode {
 		case codeTooManyRequests, codeNoPeers:
 			return false
 		case codeStorageResources, codeNoReplication, codeStreamConfig:

@@ -112,7 +112,7 @@ func (r *Reader) NextBatch(ctx context.Context, limit int) ([]Msg, error) {
 		}
 		m, ok, err := r.step(ctx, false)
 		if err != nil {
-			break // the next call meets it again
+			return out, nil //nolint:nilerr // the next call meets it again
 		}
 		if ok {
 			out = append(out, m)
@@ -192,8 +192,10 @@ func (r *Reader) receive(ctx context.Context, block bool) (*nats.Msg, error) {
 	c := r.c
 	if c.outstanding <= readBatch/2 {
 		n := readBatch - c.outstanding
-		req := pullRequest{Expires: readExpires, Heartbeat: readHeartbeat, Batch: n,
-			MaxBytes: max(readBytes, 2*int(r.b.nc.MaxPayload()))}
+		req := pullRequest{
+			Expires: readExpires, Heartbeat: readHeartbeat, Batch: n,
+			MaxBytes: max(readBytes, 2*int(r.b.nc.MaxPayload())),
+		}
 		if err := sendPull(r.b.nc, r.o.stream, c.name, c.inbox, req); err != nil {
 			if r.b.nc.IsClosed() {
 				return nil, ErrClosed

@@ -146,14 +146,24 @@ func (n *node) awaitPort() {
 func freePorts(t testing.TB, n int) []int {
 	t.Helper()
 	var ports []int
+	var held []net.Listener // until the end, lest a port come twice
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
 	for range n {
 		var lc net.ListenConfig
 		l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = l.Close() }()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		held = append(held, l)
+		addr, ok := l.Addr().(*net.TCPAddr)
+		if !ok {
+			t.Fatalf("listens on %v: want a TCP address", l.Addr())
+		}
+		ports = append(ports, addr.Port)
 	}
 	return ports
 }

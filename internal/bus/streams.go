@@ -70,7 +70,12 @@ func definitions() []definition {
 	snapshots.Subjects = append(snapshots.Subjects, "$O."+bucketSnapshots+".M.>")
 	snapshots.AllowRollup = true
 	return []definition{
-		{400, inbox}, {300, ledger}, {60, work}, {30, dead}, {50, quarantine}, {100, snapshots},
+		{400, inbox},
+		{300, ledger},
+		{60, work},
+		{30, dead},
+		{50, quarantine},
+		{100, snapshots},
 		{40, bucket(streamClaims, "$KV.CLAIMS.>", 7*day)},
 		{5, bucket(streamPauses, "$KV.PAUSES.>", 0)},
 		{5, bucket(streamLeader, "$KV.LEADER.>", day)},
@@ -117,10 +122,10 @@ func (b *Bus) ensure(ctx context.Context, want jetstream.StreamConfig, share int
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			// A concurrent creator with the same configuration is no conflict.
 			s, err = b.js.CreateStream(ctx, created)
-			return err //nolint:wrapcheck // retry adds what was tried
+			return err
 		}
 		if err != nil {
-			return err //nolint:wrapcheck // as above
+			return err
 		}
 		info := s.CachedInfo()
 		cfg := merge(info.Config, want, int64(info.State.Bytes)) //nolint:gosec // below MaxStore
@@ -128,7 +133,7 @@ func (b *Bus) ensure(ctx context.Context, want jetstream.StreamConfig, share int
 			return nil
 		}
 		s, err = b.js.UpdateStream(ctx, cfg)
-		return err //nolint:wrapcheck // as above
+		return err
 	})
 	return s, err
 }

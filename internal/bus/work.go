@@ -72,7 +72,10 @@ func (b *Bus) Work(ctx context.Context, group string, actions []string, ackWait 
 		}
 	}
 	q := &WorkQueue{b: b, group: group, actions: slices.Clone(actions), ackWait: ackWait}
-	return q, q.ensure(ctx)
+	if err := q.ensure(ctx); err != nil {
+		return nil, err
+	}
+	return q, nil
 }
 
 func (q *WorkQueue) ensure(ctx context.Context) error {
@@ -81,7 +84,7 @@ func (q *WorkQueue) ensure(ctx context.Context) error {
 			Durable: q.group, FilterSubject: "work." + q.group + ".>",
 			AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.ackWait, MaxDeliver: -1, MaxAckPending: workMaxPending,
 		})
-		return err //nolint:wrapcheck // retry wraps
+		return err
 	})
 }
 
@@ -159,7 +162,6 @@ func (a *asking) wait(ctx, conn context.Context) (*Job, error) {
 			if err := sendPull(b.nc, StreamWork, a.q.group, a.inbox, r); err != nil {
 				return nil, a.q.lost(err)
 			}
-			asked = true
 		}
 		silence.Reset(workSilence)
 		select {

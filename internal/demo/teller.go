@@ -85,14 +85,14 @@ type telling struct {
 	ledger *bus.Reader
 }
 
-// follow tells every event of the ledger from here on. stop ends that, and says
-// why it ended before.
-func (t *teller) follow(ctx context.Context, b *bus.Bus) (f *telling, stop func() error, err error) {
+// follow tells every event of the ledger from here on. The function that it
+// returns ends that, and says why it ended before.
+func (t *teller) follow(ctx context.Context, b *bus.Bus) (*telling, func() error, error) {
 	reader, err := b.Ledger(ctx, 1)
 	if err != nil {
 		return nil, nil, err
 	}
-	f = &telling{bus: b, ledger: reader}
+	f := &telling{bus: b, ledger: reader}
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- f.tell(ctx, t) }()
@@ -109,7 +109,7 @@ func (f *telling) tell(ctx context.Context, t *teller) error {
 	for {
 		msg, err := f.ledger.Next(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end that was asked for
 		}
 		if err != nil {
 			return fmt.Errorf("tell the ledger: %w", err)
@@ -150,8 +150,7 @@ func (t *teller) event(at time.Time, ev engine.Event) {
 
 // who names the service that an event is about.
 func (t *teller) who(ev engine.Event) (name string, storm bool) {
-	switch e := ev.(type) {
-	case engine.AlertOpened:
+	if e, ok := ev.(engine.AlertOpened); ok {
 		return e.Alert.Labels["job"], e.Alert.Name == "InstanceDown"
 	}
 	if id, ok := engine.RunOf(ev); ok {

@@ -36,8 +36,12 @@ type AuditFilter struct {
 
 func (f AuditFilter) matches(e *AuditEntry) bool {
 	for _, pair := range [][2]string{
-		{f.User, e.User}, {f.Verb, e.Verb}, {f.Resource, e.Resource},
-		{f.Subresource, e.Subresource}, {f.Namespace, e.Namespace}, {f.Name, e.Name},
+		{f.User, e.User},
+		{f.Verb, e.Verb},
+		{f.Resource, e.Resource},
+		{f.Subresource, e.Subresource},
+		{f.Namespace, e.Namespace},
+		{f.Name, e.Name},
 	} {
 		if pair[0] != "" && pair[0] != pair[1] {
 			return false

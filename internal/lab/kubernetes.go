@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -134,8 +135,8 @@ func startCluster(ctx context.Context, options Options, programs map[string]stri
 // the servers are killed rather than asked. Calling it again does nothing.
 func (c *Cluster) Stop() error {
 	var failures []error
-	for i := len(c.processes) - 1; i >= 0; i-- {
-		failures = append(failures, c.processes[i].stop(0))
+	for _, p := range slices.Backward(c.processes) {
+		failures = append(failures, p.stop(0))
 	}
 	return errors.Join(append(failures, os.RemoveAll(c.folder))...)
 }

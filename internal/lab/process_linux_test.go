@@ -33,7 +33,7 @@ func TestServersDieWithTheirOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner := exec.CommandContext(t.Context(), self, "-test.run=^TestServersDieWithTheirOwner$") //nolint:gosec // this very binary
+	owner := exec.CommandContext(t.Context(), self, "-test.run=^TestServersDieWithTheirOwner$")
 	owner.Env = append(os.Environ(), orphanVariable+"="+t.TempDir())
 	out, err := owner.StdoutPipe()
 	if err != nil {

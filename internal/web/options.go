@@ -92,7 +92,7 @@ type Server struct {
 	// streams and scans have a place for each that may run.
 	streams, scans chan struct{}
 	// life ends with Close.
-	life  context.Context //nolint:containedctx // the server's own life, not a request's
+	life  context.Context // the server's own life, not a request's
 	close context.CancelFunc
 }
 

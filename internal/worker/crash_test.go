@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -195,19 +196,10 @@ func TestUnknownOnlyWhereUnknowable(t *testing.T) {
 			break
 		}
 		before := s.trace[:i+1]
-		announced := contains(before, "claim.create.after")
-		recorded := contains(before, "claim.update.after")
+		announced := slices.Contains(before, "claim.create.after")
+		recorded := slices.Contains(before, "claim.update.after")
 		if want := announced && !recorded; s.unknown() != want {
 			t.Errorf("killed at %s: unknown is %v, want %v", s.at(i), s.unknown(), want)
 		}
 	}
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }

@@ -43,18 +43,18 @@ func (h *handling) doubt(ctx context.Context, c held, cause *engine.Failure) (he
 	effect, err := h.observe(ctx, *c.Plan)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return held{}, ends(later("drain", 0))
+		return held{}, new(later("drain", 0))
 	case err != nil:
-		return held{}, ends(h.undecided(ctx, c, "it could not be observed: "+err.Error(), 0))
+		return held{}, new(h.undecided(ctx, c, "it could not be observed: "+err.Error(), 0))
 	case effect == engine.Applied:
 		o := engine.Outcome{Summary: c.Plan.Summary}
-		return held{}, ends(h.settle(ctx, c, engine.Result{Outcome: &o, Observed: true}))
+		return held{}, new(h.settle(ctx, c, engine.Result{Outcome: &o, Observed: true}))
 	case effect == engine.Unknown && !h.fenced(*c.Plan) && h.repeatable(*c.Plan):
 		// Whether it is applied matters not: it is so after the next call.
 	case effect == engine.Unknown && cause != nil:
-		return held{}, ends(h.settleFailure(ctx, c, engine.ClassUnknown, "the call may have changed the target: "+cause.Message))
+		return held{}, new(h.settleFailure(ctx, c, engine.ClassUnknown, "the call may have changed the target: "+cause.Message))
 	case effect == engine.Unknown:
-		return held{}, ends(h.unknown(ctx, c, "a worker called it and did not say what became of it; the target does not tell either"))
+		return held{}, new(h.unknown(ctx, c, "a worker called it and did not say what became of it; the target does not tell either"))
 	}
 	if e := h.unapplied(ctx, c, cause); e != nil {
 		return held{}, e
@@ -69,18 +69,18 @@ func (h *handling) unapplied(ctx context.Context, c held, cause *engine.Failure)
 		switch {
 		case cause.Class == engine.ClassPlanChanged && h.fenced(*c.Plan):
 			// The fence has moved on, so the earlier calls will be refused too.
-			return ends(h.settle(ctx, c, engine.Result{Failure: cause}))
+			return new(h.settle(ctx, c, engine.Result{Failure: cause}))
 		case cause.Class == engine.ClassRetryable:
-			return ends(h.undecided(ctx, c, "it could not be called again: "+cause.Message, cause.RetryAfter))
+			return new(h.undecided(ctx, c, "it could not be called again: "+cause.Message, cause.RetryAfter))
 		case cause.Class != engine.ClassUnknown:
-			return ends(h.settleFailure(ctx, c, engine.ClassUnknown, "an earlier call may yet change the target: "+cause.Message))
+			return new(h.settleFailure(ctx, c, engine.ClassUnknown, "an earlier call may yet change the target: "+cause.Message))
 		}
 	}
 	switch {
 	case !h.repeatable(*c.Plan):
-		return ends(h.unknown(ctx, c, "the call is not seen to be applied, but may still be on its way"))
+		return new(h.unknown(ctx, c, "the call is not seen to be applied, but may still be on its way"))
 	case c.Calls >= mostCalls:
-		return ends(h.unknown(ctx, c, fmt.Sprintf("called %d times, and not seen to be applied", c.Calls)))
+		return new(h.unknown(ctx, c, fmt.Sprintf("called %d times, and not seen to be applied", c.Calls)))
 	}
 	return nil
 }
@@ -99,7 +99,7 @@ func (h *handling) again(ctx context.Context, c held) (held, *ending) {
 		return held{}, e
 	}
 	if h.stale(mine) {
-		return held{}, ends(later("stale", 0))
+		return held{}, new(later("stale", 0))
 	}
 	h.log.Info("calling again", "calls", mine.Calls)
 	return mine, nil
@@ -111,15 +111,15 @@ func (h *handling) shut(ctx context.Context, c held) *ending {
 	failure, err := h.gate(ctx)
 	switch {
 	case ctx.Err() != nil:
-		return ends(later("drain", 0))
+		return new(later("drain", 0))
 	case err != nil:
-		return ends(h.undecided(ctx, c, err.Error(), 0))
+		return new(h.undecided(ctx, c, err.Error(), 0))
 	case failure == nil:
 		return nil
 	case failure.Class == engine.ClassExpired:
-		return ends(h.unknown(ctx, c, "the call is not seen to be applied, and it is too late to call again"))
+		return new(h.unknown(ctx, c, "the call is not seen to be applied, and it is too late to call again"))
 	default:
-		return ends(h.undecided(ctx, c, failure.Message, 0))
+		return new(h.undecided(ctx, c, failure.Message, 0))
 	}
 }
 
@@ -146,5 +146,3 @@ func (h *handling) undecided(ctx context.Context, c held, why string, delay time
 	e.err = fmt.Errorf("in doubt: %s", why)
 	return e
 }
-
-func ends(e ending) *ending { return &e }

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -19,7 +20,8 @@ type stop struct {
 	i, j int
 	// dies: having gone on, the first worker makes its call and dies.
 	dies bool
-	// prepare, if set, is called before, and at at every point of the second's.
+	// prepare, if set, is called before; at, if set, at every point of the
+	// second's.
 	prepare func(w *world)
 	at      func(second string, w *world)
 }
@@ -216,7 +218,7 @@ func TestLateCallIsRefused(t *testing.T) {
 	if r.Worker != "second" || r.Outcome == nil || r.Observed {
 		t.Errorf("result %+v, want the second worker's own outcome", r)
 	}
-	if contains(first, "inbox.publish.before") && len(s.world.results) == 1 {
+	if slices.Contains(first, "inbox.publish.before") && len(s.world.results) == 1 {
 		t.Error("the first worker published, but nothing arrived")
 	}
 	if got := r.At.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); got < testAckWait {

@@ -86,10 +86,18 @@ func (c Config) validate() error {
 		name string
 		set  bool
 	}{
-		{"ID", c.ID != ""}, {"Group", c.Group != ""},
-		{"Queue", c.Queue != nil}, {"Claims", c.Claims != nil}, {"Pauses", c.Pauses != nil}, {"Publisher", c.Publisher != nil},
-		{"Remediators", c.Remediators != nil}, {"Verifier", c.Verifier != nil},
-		{"Now", c.Now != nil}, {"Jitter", c.Jitter != nil}, {"Log", c.Log != nil}, {"Registry", c.Registry != nil},
+		{"ID", c.ID != ""},
+		{"Group", c.Group != ""},
+		{"Queue", c.Queue != nil},
+		{"Claims", c.Claims != nil},
+		{"Pauses", c.Pauses != nil},
+		{"Publisher", c.Publisher != nil},
+		{"Remediators", c.Remediators != nil},
+		{"Verifier", c.Verifier != nil},
+		{"Now", c.Now != nil},
+		{"Jitter", c.Jitter != nil},
+		{"Log", c.Log != nil},
+		{"Registry", c.Registry != nil},
 	} {
 		if !field.set {
 			errs = append(errs, fmt.Errorf("%s is not set", field.name))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
 	"testing"
 	"time"
@@ -247,9 +248,7 @@ func (v *view) List(context.Context) (paused map[string][]byte, err error) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		paused = make(map[string][]byte)
-		for k, x := range v.pauses {
-			paused[k] = x
-		}
+		maps.Copy(paused, v.pauses)
 		return nil
 	})
 	return paused, err

@@ -89,8 +89,14 @@ func (c *Client) autoscalers(ctx context.Context, namespace string) (*autoscalin
 // or a 5xx and Retry-After; the second answer, a conflict with the first, would
 // then hide that the change was made.
 func (c *Client) patchOnce(ctx context.Context, kind, namespace, name string, body []byte) ([]byte, error) {
-	return c.apps.Patch(types.MergePatchType).MaxRetries(0).
+	answer := c.apps.Patch(types.MergePatchType).MaxRetries(0).
 		Namespace(namespace).Resource(resource(kind)).Name(name).
 		Param("fieldManager", fieldManager).
-		Body(body).Do(ctx).Raw()
+		Body(body).Do(ctx)
+	raw, err := answer.Raw()
+	if err != nil {
+		// Raw's own error does not read why the API server refused.
+		err = answer.Error()
+	}
+	return raw, err
 }
