@@ -23,6 +23,9 @@ type committer struct {
 	// timeout bounds a publish, patience the wait of one delivery.
 	timeout, patience time.Duration
 
+	// idle keeps entries that nobody else holds, with their channel and timer.
+	idle sync.Pool
+
 	mu     sync.RWMutex
 	closed bool
 	queue  chan *commit
@@ -32,9 +35,12 @@ type committer struct {
 
 // commit is one delivery in the queue.
 type commit struct {
-	lines  [][]byte
-	size   int
+	lines [][]byte
+	size  int
+	// result has room for the only value, so that the committer never waits.
 	result chan error
+	// patience is the timer of the one who waits.
+	patience *time.Timer
 	// release is called once the committer holds the lines no more.
 	release func()
 }
@@ -59,7 +65,8 @@ func (c *committer) start(queue int) {
 // stored yet.
 // release is called exactly once, possibly after commit has returned.
 func (c *committer) commit(ctx context.Context, lines [][]byte, release func()) error {
-	entry := &commit{lines: lines, result: make(chan error, 1), release: release}
+	entry := c.entry()
+	entry.lines, entry.size, entry.release = lines, 0, release
 	for _, line := range lines {
 		entry.size += len(line)
 	}
@@ -67,16 +74,29 @@ func (c *committer) commit(ctx context.Context, lines [][]byte, release func()) 
 		release()
 		return err
 	}
-	timer := time.NewTimer(c.patience)
-	defer timer.Stop()
+	entry.patience.Reset(c.patience)
 	select {
 	case err := <-entry.result:
+		entry.patience.Stop()
+		// Only here: until it has answered, the committer holds the entry.
+		entry.lines, entry.release = nil, nil
+		c.idle.Put(entry)
 		return err
-	case <-timer.C:
+	case <-entry.patience.C:
 		return errTooLong
 	case <-ctx.Done():
+		entry.patience.Stop()
 		return fmt.Errorf("wait for the group's ack: %w", context.Cause(ctx))
 	}
+}
+
+func (c *committer) entry() *commit {
+	if entry, ok := c.idle.Get().(*commit); ok {
+		return entry
+	}
+	timer := time.NewTimer(c.patience)
+	timer.Stop()
+	return &commit{result: make(chan error, 1), patience: timer}
 }
 
 func (c *committer) enqueue(entry *commit) error {

@@ -186,6 +186,40 @@ func TestOneWhoLeavesTakesNobodyAlong(t *testing.T) {
 	})
 }
 
+// What is left behind in the queue belongs to the committer until it has
+// answered: nobody else may get an answer meant for it.
+func TestAnAbandonedEntryIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(10, 1000, 1)
+		busy := g.add(t.Context(), "-\n")
+		<-g.published
+		ctx, leave := context.WithCancel(t.Context())
+		leaving := g.add(ctx, "left\n")
+		leave()
+		if err := <-leaving; !errors.Is(err, context.Canceled) {
+			t.Errorf("the one who left: %v", err)
+		}
+		late := g.add(t.Context(), "late\n")
+		fault := errors.New("no quorum")
+		for i, want := range []string{"", "left\n", "late\n"} {
+			if i > 0 {
+				if got := <-g.published; got != want {
+					t.Errorf("message %q, want %q", got, want)
+				}
+			}
+			g.answer <- []error{nil, nil, fault}[i]
+		}
+		if err := <-busy; err != nil {
+			t.Error(err)
+		}
+		if err := <-late; !errors.Is(err, fault) {
+			t.Errorf("the late one got another's answer: %v", err)
+		}
+		g.finish(t)
+	})
+}
+
 func TestAHangingPublishEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"sort"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/alert"
@@ -14,10 +15,11 @@ import (
 // pure and safe for concurrent use, and must not keep body or h.
 type Decoder interface {
 	// Decode reads one body. source is the configured name, to be set on each
-	// alert; receivedAt is when the body had been read. An error means that the
-	// body cannot be used as a whole: it goes into quarantine, and its text is
+	// alert; receivedAt is when the body had been read. An error means that
+	// nothing in the body can be used: it goes into quarantine, and its text is
 	// shown to the sender, so it says where in the body and what is wrong.
-	// A body without any alert is an error. [ErrTooLarge] says that the body is
+	// A body without any usable alert is an error; one bad alert beside good
+	// ones is not, but goes into Refused. [ErrTooLarge] says that the body is
 	// sound but more than can be handled.
 	Decode(source string, h http.Header, body []byte, receivedAt time.Time) (Decoded, error)
 	// Traits says how this type of source wants to be spoken to.
@@ -28,9 +30,28 @@ type Decoder interface {
 type Decoded struct {
 	// Alerts holds at least one alert, each passing [alert.Alert.Validate].
 	Alerts []alert.Alert
+	// Refused are the body's other alerts, in their order: those that cannot be
+	// used. The body goes into quarantine for them.
+	Refused []RefusedAlert
 	// Warnings are for a person: what was odd, yet could be read. At most a few
 	// kilobytes together.
 	Warnings []string
+}
+
+// RefusedAlert is an alert that cannot be used.
+type RefusedAlert struct {
+	// Index is its place among all alerts of the body, from 0.
+	Index int
+	// Reason says where in the body and what is wrong, in a sentence or less. To
+	// bound memory, a decoder leaves it empty after the first few.
+	Reason string
+}
+
+// Place returns where Alerts[i] was among all alerts of the body.
+func (d Decoded) Place(i int) int {
+	// Refused[k] has k refused and Index-k usable ones before it.
+	before := sort.Search(len(d.Refused), func(k int) bool { return d.Refused[k].Index-k > i })
+	return i + before
 }
 
 // Traits are a source type's habits in HTTP.

@@ -9,6 +9,12 @@
 // it is not certain that the alerts are on disk. A body that cannot be decoded
 // is put into quarantine before it is answered.
 //
+// One bad alert does not hold up the others of its body: most senders would
+// send the same body again and again. The usable ones are accepted, and the
+// body goes into quarantine, first, with a reason that names the others. The
+// 202 is {"delivery": id, "alerts": n}, with "quarantined": m if alerts were
+// refused, and "warnings": [...] if something was odd.
+//
 // An INBOX message is JSON lines, one input of the engine a line; the lines
 // written here are {"delivery": D}, D being an [alert.Delivery].
 //

@@ -1,13 +1,8 @@
 package receiver
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/tripgen/paramedic/internal/alert"
 )
@@ -21,95 +16,114 @@ const inboxShare = 8
 // minInboxMessage is room for a delivery's frame, its warnings and one alert.
 const minInboxMessage = 16 << 10
 
-// alertTooLargeError says that one alert does not fit into any message.
-type alertTooLargeError struct{ index, bytes, limit int }
-
-func (e *alertTooLargeError) Error() string {
-	return fmt.Sprintf("alerts[%d] is %d bytes when stored; the most that one alert may have is %d",
-		e.index, e.bytes, e.limit)
+// tooLargeError says which alerts do not fit into any message.
+type tooLargeError struct {
+	alerts []largeAlert
+	// limit is the most bytes that one alert may have.
+	limit int
 }
 
-// encode renders d as lines of an INBOX message, each of limit bytes at most,
-// newline included. A delivery that does not fit into one line becomes several
-// parts under its ID, its warnings in the first.
-func encode(d alert.Delivery, limit int) ([][]byte, error) {
-	line, err := encodeLine(&d)
+// largeAlert is an alert's index in the delivery and its size when stored.
+type largeAlert struct{ index, bytes int }
+
+func (e *tooLargeError) Error() string {
+	return fmt.Sprintf("%d alerts are larger than %d bytes when stored", len(e.alerts), e.limit)
+}
+
+// encode renders d, which has an alert at least, as lines of an INBOX message,
+// each of limit bytes at most, newline included. A delivery that does not fit
+// into one line becomes several parts under its ID, its warnings in the first.
+// If alerts do not fit into any line, the error is a [tooLargeError] with all
+// of them. size is a guess at what is to be written.
+func encode(d alert.Delivery, size, limit int) ([][]byte, error) {
+	line, err := appendFrame(make([]byte, 0, size), d)
 	if err != nil {
 		return nil, err
 	}
+	start := len(line)
+	ends := make([]int, len(d.Alerts))
+	for i := range d.Alerts {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		if line, err = appendAlert(line, &d.Alerts[i]); err != nil {
+			return nil, fmt.Errorf("encode alerts[%d]: %w", i, err)
+		}
+		ends[i] = len(line)
+	}
+	line = append(line, frameEnd...)
 	if len(line) <= limit {
 		return [][]byte{line}, nil
 	}
-	return encodeParts(d, limit)
-}
-
-// deliveryPart is a Delivery whose alerts are encoded already.
-type deliveryPart struct {
-	alert.Delivery
-	// Alerts shadows the field of the same name, being less deep.
-	Alerts []jsontext.Value `json:"alerts"`
-}
-
-func encodeParts(d alert.Delivery, limit int) ([][]byte, error) {
-	alerts := make([]jsontext.Value, len(d.Alerts))
-	for i, a := range d.Alerts {
-		raw, err := json.Marshal(a, asEncodingJSON())
-		if err != nil {
-			return nil, fmt.Errorf("encode alerts[%d]: %w", i, err)
-		}
-		alerts[i] = raw
+	alerts := make([][]byte, len(ends))
+	for i, end := range ends {
+		alerts[i] = line[start:end]
+		start = end + 1
 	}
+	return encodeParts(d, alerts, limit)
+}
+
+// encodeParts does it for a delivery of more than one line, whose alerts are
+// encoded already.
+func encodeParts(d alert.Delivery, alerts [][]byte, limit int) ([][]byte, error) {
 	// The frame is largest in the first part, which has the warnings, and with
 	// as many digits in its numbers as there can be.
 	largest := d
-	largest.Part, largest.Parts, largest.Alerts = len(alerts), len(alerts), nil
-	frame, err := encodeLine(&deliveryPart{Delivery: largest, Alerts: []jsontext.Value{}})
+	largest.Part, largest.Parts = len(alerts), len(alerts)
+	frame, err := appendFrame(nil, largest)
 	if err != nil {
 		return nil, err
 	}
-	var parts [][]jsontext.Value
-	size := limit + 1
+	room := limit - len(frame) - len(frameEnd)
+	tooLarge := &tooLargeError{limit: room}
+	var ends []int // of each part, in alerts
+	size := room + 1
 	for i, raw := range alerts {
-		if len(frame)+len(raw) > limit {
-			return nil, &alertTooLargeError{index: i, bytes: len(raw), limit: limit - len(frame)}
+		switch {
+		case len(raw) > room:
+			tooLarge.alerts = append(tooLarge.alerts, largeAlert{index: i, bytes: len(raw)})
+		case size+1+len(raw) > room:
+			ends, size = append(ends, i+1), len(raw)
+		default:
+			ends[len(ends)-1], size = i+1, size+1+len(raw)
 		}
-		if size+len(raw)+1 > limit {
-			parts, size = append(parts, nil), len(frame)-1
-		}
-		last := len(parts) - 1
-		parts[last] = append(parts[last], raw)
-		size += len(raw) + 1
 	}
-	lines := make([][]byte, len(parts))
-	for i, raws := range parts {
-		part := d
-		part.Alerts, part.Part, part.Parts = nil, i, len(parts)
+	if len(tooLarge.alerts) > 0 {
+		return nil, tooLarge
+	}
+	lines := make([][]byte, len(ends))
+	begin := 0
+	for i, end := range ends {
+		d.Part, d.Parts = i, len(ends)
 		if i > 0 {
-			part.Warnings = nil
+			d.Warnings = nil
 		}
-		if lines[i], err = encodeLine(&deliveryPart{Delivery: part, Alerts: raws}); err != nil {
+		if lines[i], err = encodePart(d, alerts[begin:end]); err != nil {
 			return nil, err
 		}
 		if len(lines[i]) > limit {
 			return nil, errors.New("a part of a delivery is larger than was reckoned")
 		}
+		begin = end
 	}
 	return lines, nil
 }
 
-func encodeLine(delivery any) ([]byte, error) {
-	// The size of an ordinary single alert; a larger one grows it.
-	line := bytes.NewBuffer(make([]byte, 0, 1<<10))
-	line.WriteString(`{"delivery":`)
-	if err := json.MarshalWrite(line, delivery, asEncodingJSON()); err != nil {
-		return nil, fmt.Errorf("encode the delivery: %w", err)
+func encodePart(d alert.Delivery, alerts [][]byte) ([]byte, error) {
+	frame, err := appendFrame(nil, d)
+	if err != nil {
+		return nil, err
 	}
-	line.WriteString("}\n")
-	return line.Bytes(), nil
+	size := len(frame) + len(alerts) + len(frameEnd)
+	for _, raw := range alerts {
+		size += len(raw)
+	}
+	line := append(make([]byte, 0, size), frame...)
+	for i, raw := range alerts {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = append(line, raw...)
+	}
+	return append(line, frameEnd...), nil
 }
-
-// asEncodingJSON makes the output what encoding/json reads and would write, but
-// for the order of a map's keys. Invalid UTF-8 stays an error. <, > and & are
-// left alone: nothing here is pasted into HTML, and generator URLs are full of
-// them.
-func asEncodingJSON() json.Options { return jsonv1.OmitEmptyWithLegacySemantics(true) }

@@ -48,7 +48,7 @@ func TestEncodeSplitsWithoutLoss(t *testing.T) {
 	for range 300 {
 		limit := 2000 + random.IntN(6000)
 		d := sample(1+random.IntN(60), random.IntN(700))
-		lines, err := encode(d, limit)
+		lines, err := encode(d, 0, limit)
 		if err != nil {
 			t.Fatalf("limit %d: %v", limit, err)
 		}
@@ -84,9 +84,9 @@ func TestEncodeNamesTheAlertThatIsTooLarge(t *testing.T) {
 	t.Parallel()
 	d := sample(3, 100)
 	d.Alerts[2].Annotations["text"] = strings.Repeat("x", 3000)
-	_, err := encode(d, 2000)
-	var large *alertTooLargeError
-	if !errors.As(err, &large) || large.index != 2 || large.bytes < 3000 || large.limit > 2000 {
+	_, err := encode(d, 0, 2000)
+	var large *tooLargeError
+	if !errors.As(err, &large) || len(large.alerts) != 1 || large.alerts[0].index != 2 || large.alerts[0].bytes < 3000 || large.limit > 2000 {
 		t.Errorf("got %v", err)
 	}
 }
@@ -95,7 +95,7 @@ func TestEncodeKeepsURLsReadable(t *testing.T) {
 	t.Parallel()
 	d := sample(1, 10)
 	d.Alerts[0].URL = "http://prometheus.test/graph?a=1&b=<2>"
-	lines, err := encode(d, 5000)
+	lines, err := encode(d, 0, 5000)
 	if err != nil || !strings.Contains(string(lines[0]), "a=1&b=<2>") {
 		t.Errorf("%s %v", lines, err)
 	}

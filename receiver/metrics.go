@@ -13,6 +13,7 @@ import (
 type metrics struct {
 	requests    *prometheus.CounterVec
 	alerts      *prometheus.CounterVec
+	dropped     *prometheus.CounterVec
 	refused     *prometheus.CounterVec
 	quarantined *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
@@ -32,10 +33,12 @@ func newMetrics(to prometheus.Registerer, inFlight func() float64) (*metrics, er
 			"Webhook requests, by status code. An unknown source counts as the empty one.", "source", "code"),
 		alerts: counter("alerts_accepted_total",
 			"Alerts answered with 202, duplicates included.", "source"),
+		dropped: counter("alerts_quarantined_total",
+			"Alerts that could not be used, of bodies whose other alerts were accepted.", "source"),
 		refused: counter("refused_total",
 			"Webhook requests that were not accepted, by reason.", "source", "reason"),
 		quarantined: counter("quarantined_total",
-			"Bodies kept because they could not be handled.", "source"),
+			"Bodies kept because they could not be handled, or not wholly.", "source"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "request_duration_seconds",
 			Help:    "From the request's headers to its answer.",
@@ -53,7 +56,7 @@ func newMetrics(to prometheus.Registerer, inFlight func() float64) (*metrics, er
 	}, inFlight)
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.requests, m.alerts, m.refused, m.quarantined, m.duration, m.group, reserved,
+		m.requests, m.alerts, m.dropped, m.refused, m.quarantined, m.duration, m.group, reserved,
 	} {
 		errs = append(errs, to.Register(c))
 	}
@@ -70,6 +73,7 @@ type sourceMetrics struct {
 	name        string
 	accepted    prometheus.Counter
 	alerts      prometheus.Counter
+	dropped     prometheus.Counter
 	quarantined prometheus.Counter
 	duration    prometheus.Observer
 }
@@ -80,14 +84,18 @@ func (m *metrics) of(source string) sourceMetrics {
 		name:        source,
 		accepted:    m.requests.WithLabelValues(source, strconv.Itoa(http.StatusAccepted)),
 		alerts:      m.alerts.WithLabelValues(source),
+		dropped:     m.dropped.WithLabelValues(source),
 		quarantined: m.quarantined.WithLabelValues(source),
 		duration:    m.duration.WithLabelValues(source),
 	}
 }
 
-func (s sourceMetrics) accept(alerts int, took time.Duration) {
+func (s sourceMetrics) accept(got receipt, took time.Duration) {
 	s.accepted.Inc()
-	s.alerts.Add(float64(alerts))
+	s.alerts.Add(float64(got.alerts))
+	if got.alerts > 0 {
+		s.dropped.Add(float64(got.quarantined))
+	}
 	s.duration.Observe(took.Seconds())
 }
 

@@ -16,7 +16,8 @@ import (
 
 // Headers of a message in quarantine, beside those of the request.
 const (
-	// HeaderReason says why the body was kept.
+	// HeaderReason says why the body was kept. "refused m of n alerts: ..." means
+	// that the others were accepted, as the delivery of the same identifier.
 	HeaderReason = "Paramedic-Reason"
 	// HeaderReceivedAt is when it had been read, RFC 3339.
 	HeaderReceivedAt = "Paramedic-Received-At"
@@ -38,7 +39,8 @@ const (
 	maxHeaders = 6 << 10
 )
 
-// undecodable keeps the body and answers as the source wants it.
+// undecodable keeps a body of which nothing can be used, and answers as the
+// source wants it.
 func (rx *Receiver) undecodable(r *http.Request, src *source, d alert.Delivery, body []byte, why error) (receipt, *refusal) {
 	detail := printable(why.Error())
 	if err := rx.quarantine(r, src, d, body, detail); err != nil {
@@ -46,7 +48,7 @@ func (rx *Receiver) undecodable(r *http.Request, src *source, d alert.Delivery, 
 	}
 	src.metrics.quarantined.Inc()
 	var f *refusal
-	var large *alertTooLargeError
+	var large *unstorableError
 	switch {
 	case errors.As(why, &large):
 		f = refuse(http.StatusRequestEntityTooLarge, reasonAlertTooLarge, "%s", detail)
@@ -59,7 +61,7 @@ func (rx *Receiver) undecodable(r *http.Request, src *source, d alert.Delivery, 
 	if src.traits.UndecodableStatus == http.StatusAccepted {
 		rx.logRefusal(r, src.Name, d.ID, f)
 		src.metrics.all.refused.WithLabelValues(src.Name, string(f.reason)).Inc()
-		return receipt{delivery: d.ID, quarantined: true}, nil
+		return receipt{delivery: d.ID, quarantined: 1}, nil
 	}
 	return receipt{}, f
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/tripgen/paramedic/internal/alert"
@@ -23,6 +22,10 @@ import (
 // number of alerts as well.
 const decodeShare = 16
 
+// firstLine bounds the buffer that a delivery's line begins with. Ordinary lines
+// are shorter than their bodies; large bodies may be mostly what is not stored.
+const firstLine = 8 << 10
+
 // answerTimeout bounds the writing of an answer to a peer that does not read.
 const answerTimeout = 10 * time.Second
 
@@ -33,20 +36,22 @@ func handlingMemory(n int) int64 { return requestOverhead + int64(n)*(1+decodeSh
 type receipt struct {
 	delivery string
 	alerts   int
-	// quarantined says that the body was kept, but not understood.
-	quarantined bool
+	// quarantined is how many of the body's alerts are refused, or 1 for a body
+	// of which nothing could be used.
+	quarantined int
+	warnings    []string
 }
 
-func (got receipt) appendJSON(b []byte) ([]byte, error) {
-	b, err := jsontext.AppendQuote(append(b, `{"delivery":`...), got.delivery)
-	if err != nil {
-		return nil, err
-	}
+func (got receipt) appendJSON(b []byte) []byte {
+	b = appendString(append(b, `{"delivery":`...), got.delivery)
 	b = strconv.AppendInt(append(b, `,"alerts":`...), int64(got.alerts), 10)
-	if got.quarantined {
-		b = append(b, `,"quarantined":true`...)
+	if got.quarantined > 0 {
+		b = strconv.AppendInt(append(b, `,"quarantined":`...), int64(got.quarantined), 10)
 	}
-	return append(b, "}\n"...), nil
+	if len(got.warnings) > 0 {
+		b = appendStrings(append(b, `,"warnings":`...), got.warnings)
+	}
+	return append(b, "}\n"...)
 }
 
 // serve answers one request, whatever happens in it.
@@ -69,9 +74,8 @@ func (rx *Receiver) serve(c echo.Context) error {
 		_ = refused.write(c.Response(), r.URL.EscapedPath()+"#"+id)
 		return nil
 	}
-	m.accept(got.alerts, rx.now().Sub(started))
-	rx.log.LogAttrs(r.Context(), slog.LevelDebug, "webhook accepted",
-		slog.String("source", name), slog.String("delivery", got.delivery), slog.Int("alerts", got.alerts))
+	m.accept(got, rx.now().Sub(started))
+	rx.logReceipt(r, name, got)
 	_ = writeReceipt(c.Response(), got)
 	return nil
 }
@@ -162,25 +166,31 @@ func (rx *Receiver) take(w http.ResponseWriter, r *http.Request, src *source, sh
 		got, refused := rx.undecodable(r, src, d, body, err)
 		return got, nil, refused
 	}
-	d.Alerts, d.Warnings = decoded.Alerts, decoded.Warnings
-	lines, err := encode(d, rx.inboxMessage)
-	var large *alertTooLargeError
+	lines, decoded, err := rx.render(&d, decoded, min(len(body), firstLine))
+	var unstorable *unstorableError
 	switch {
-	case errors.As(err, &large):
+	case errors.As(err, &unstorable):
 		got, refused := rx.undecodable(r, src, d, body, err)
 		return got, nil, refused
 	case err != nil:
 		return receipt{}, nil, doubt(reasonInternal, err, "an internal error; it is in the log")
 	}
+	if len(decoded.Refused) > 0 {
+		if refused := rx.keepRefused(r, src, d, body, decoded); refused != nil {
+			return receipt{}, nil, refused
+		}
+	}
 	stored := 0
 	for _, line := range lines {
-		stored += len(line)
+		stored += cap(line) + len(line)
 	}
-	// Twice: the lines, and their copy in the group's message.
-	if !share.resize(requestOverhead + 2*int64(stored)) {
+	// The lines, and their copy in the group's message.
+	if !share.resize(requestOverhead + int64(stored)) {
 		return receipt{}, nil, busy()
 	}
-	return receipt{delivery: d.ID, alerts: len(d.Alerts)}, lines, nil
+	return receipt{
+		delivery: d.ID, alerts: len(d.Alerts), quarantined: len(decoded.Refused), warnings: d.Warnings,
+	}, lines, nil
 }
 
 // decode holds the decoder to its contract.
@@ -196,19 +206,29 @@ func (rx *Receiver) decode(src *source, h http.Header, body []byte, at time.Time
 	if err != nil {
 		return Decoded{}, err
 	}
-	if len(d.Alerts) == 0 {
+	switch d = sift(d); {
+	case len(d.Alerts) > 0:
+		return d, nil
+	case len(d.Refused) > 0:
+		return Decoded{}, errors.New(d.refusals())
+	default:
 		return Decoded{}, errors.New("the body has no alerts")
 	}
-	for i, a := range d.Alerts {
-		if err := a.Validate(); err != nil {
-			return Decoded{}, fmt.Errorf("alerts[%d]: %w", i, err)
-		}
-	}
-	return d, nil
 }
 
 func busy() *refusal {
 	return doubt(reasonBusy, nil, "too much is being handled at once; send again")
+}
+
+func (rx *Receiver) logReceipt(r *http.Request, source string, got receipt) {
+	if got.alerts > 0 && got.quarantined > 0 {
+		rx.log.LogAttrs(r.Context(), slog.LevelWarn, "webhook accepted in part",
+			slog.String("source", source), slog.String("delivery", got.delivery), slog.Int("alerts", got.alerts),
+			slog.Int("quarantined", got.quarantined), slog.String("detail", got.warnings[0]), slog.String("remote", r.RemoteAddr))
+		return
+	}
+	rx.log.LogAttrs(r.Context(), slog.LevelDebug, "webhook accepted",
+		slog.String("source", source), slog.String("delivery", got.delivery), slog.Int("alerts", got.alerts))
 }
 
 func (rx *Receiver) logRefusal(r *http.Request, source, id string, f *refusal) {
@@ -234,10 +254,7 @@ func (rx *Receiver) logRefusal(r *http.Request, source, id string, f *refusal) {
 }
 
 func writeReceipt(w http.ResponseWriter, got receipt) error {
-	body, err := got.appendJSON(make([]byte, 0, 96))
-	if err != nil {
-		return fmt.Errorf("encode the receipt: %w", err)
-	}
+	body := got.appendJSON(make([]byte, 0, 96))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
 	if _, err := w.Write(body); err != nil {

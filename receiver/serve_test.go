@@ -160,7 +160,7 @@ func TestCountsAndLogs(t *testing.T) {
 paramedic_receiver_alerts_accepted_total{source=""} 0
 paramedic_receiver_alerts_accepted_total{source="am"} 3
 paramedic_receiver_alerts_accepted_total{source="open"} 0
-# HELP paramedic_receiver_quarantined_total Bodies kept because they could not be handled.
+# HELP paramedic_receiver_quarantined_total Bodies kept because they could not be handled, or not wholly.
 # TYPE paramedic_receiver_quarantined_total counter
 paramedic_receiver_quarantined_total{source=""} 0
 paramedic_receiver_quarantined_total{source="am"} 1

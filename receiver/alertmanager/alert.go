@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tripgen/paramedic/internal/alert"
+	"github.com/tripgen/paramedic/receiver"
 )
 
 // maxFingerprint bounds what is taken for a fingerprint: Alertmanager's has 16
@@ -20,11 +21,25 @@ type sent struct {
 	labels, annotations                        map[string]string
 }
 
-// alert reads one element of the list.
-func (d *decoding) alert(i int) error {
+// element reads one element of the list, to its end also if it is refused.
+func (d *decoding) element(i int) error {
 	if kind := d.json.PeekKind(); kind != '{' && kind != 0 && kind != ']' {
-		return fmt.Errorf("alerts[%d] is a JSON %s; it must be an object", i, kindName(kind))
+		if err := d.json.SkipValue(); err != nil {
+			return fmt.Errorf("not JSON: %w", err)
+		}
+		return d.refuse(i, unusable("alerts[%d] is a JSON %s; it must be an object", i, kindName(kind)))
 	}
+	depth := d.json.StackDepth()
+	if err := d.alert(i); err != nil {
+		if err := d.refuse(i, err); err != nil {
+			return err
+		}
+		return d.leave(depth)
+	}
+	return nil
+}
+
+func (d *decoding) alert(i int) error {
 	var s sent
 	if err := d.object(func(name []byte) error { return d.alertField(&s, i, name) }); err != nil {
 		return err
@@ -89,7 +104,7 @@ func (d *decoding) normalise(s sent, i int) (alert.Alert, error) {
 		a.Status = alert.Status(strings.ToLower(s.status))
 	}
 	if !a.Status.Valid() {
-		return a, fmt.Errorf(".status is %q; it must be firing or resolved", clip(s.status))
+		return a, unusable(".status is %q; it must be firing or resolved", clip(s.status))
 	}
 	if len(a.Fingerprint) > maxFingerprint {
 		d.warnings.add("alerts[%d].fingerprint has more than %d characters; a hash of the labels is used", i, maxFingerprint)
@@ -97,7 +112,7 @@ func (d *decoding) normalise(s sent, i int) (alert.Alert, error) {
 	}
 	if a.Fingerprint == "" {
 		if len(a.Labels) == 0 {
-			return a, fmt.Errorf(" has neither labels nor a usable fingerprint, so nothing identifies it")
+			return a, unusable(" has neither labels nor a usable fingerprint, so nothing identifies it")
 		}
 		a.Fingerprint = alert.Fingerprint(a.Labels)
 	}
@@ -140,7 +155,8 @@ func (d *decoding) identify() {
 		if !shared[a.Fingerprint] {
 			continue
 		}
-		d.warnings.add("alerts[%d].fingerprint %q is also that of other labels; a hash of the labels is used", i, a.Fingerprint)
+		place := receiver.Decoded{Refused: d.refused}.Place(i)
+		d.warnings.add("alerts[%d].fingerprint %q is also that of other labels; a hash of the labels is used", place, a.Fingerprint)
 		a.Fingerprint = alert.Fingerprint(a.Labels)
 	}
 }
@@ -154,7 +170,7 @@ func instant(s string) (time.Time, error) {
 	}
 	var t time.Time
 	if err := t.UnmarshalText([]byte(s)); err != nil {
-		return time.Time{}, fmt.Errorf("is %q; it must be an RFC 3339 time", clip(s))
+		return time.Time{}, unusable("is %q; it must be an RFC 3339 time", clip(s))
 	}
 	t = t.UTC()
 	switch {
@@ -162,7 +178,7 @@ func instant(s string) (time.Time, error) {
 		return time.Time{}, nil
 	case t.Year() > 2261:
 		// Nanoseconds since 1970 are the episode's identity and end in 2262.
-		return time.Time{}, fmt.Errorf("is %q; it must be before the year 2262", clip(s))
+		return time.Time{}, unusable("is %q; it must be before the year 2262", clip(s))
 	}
 	return t, nil
 }

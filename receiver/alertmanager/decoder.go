@@ -39,8 +39,8 @@ func (*Decoder) Traits() receiver.Traits {
 }
 
 // Decode implements [receiver.Decoder]. It refuses a body that is not exactly
-// one JSON object in valid UTF-8, has a key twice in one object, has no alerts,
-// or has an alert that cannot be identified.
+// one JSON object in valid UTF-8, has a key twice in one object, or has no
+// usable alert; and single alerts that cannot be identified.
 func (p *Decoder) Decode(source string, _ http.Header, body []byte, _ time.Time) (receiver.Decoded, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return receiver.Decoded{}, errors.New("the body is empty; it must be a JSON object with \"alerts\"")
@@ -63,10 +63,10 @@ func (p *Decoder) Decode(source string, _ http.Header, body []byte, _ time.Time)
 		return receiver.Decoded{}, err
 	}
 	if len(d.alerts) == 0 {
-		return receiver.Decoded{}, errors.New("the body has no alerts; Alertmanager sends at least one")
+		return receiver.Decoded{}, d.nothing()
 	}
 	d.identify()
-	return receiver.Decoded{Alerts: d.alerts, Warnings: d.warnings.all()}, nil
+	return receiver.Decoded{Alerts: d.alerts, Refused: d.refused, Warnings: d.warnings.all()}, nil
 }
 
 // decoding is one body being decoded.
@@ -74,6 +74,7 @@ type decoding struct {
 	json     *jsontext.Decoder
 	source   string
 	alerts   []alert.Alert
+	refused  []receiver.RefusedAlert
 	warnings warnings
 }
 
@@ -125,12 +126,12 @@ func (d *decoding) list() error {
 	if open.Kind() == 'n' {
 		return nil
 	}
-	for d.json.PeekKind() != ']' {
-		if len(d.alerts) == maxAlerts {
+	for i := 0; d.json.PeekKind() != ']'; i++ {
+		if i == maxAlerts {
 			return fmt.Errorf("%w: the body has more than %d alerts; set max_alerts, or group by more labels",
 				receiver.ErrTooLarge, maxAlerts)
 		}
-		if err := d.alert(len(d.alerts)); err != nil {
+		if err := d.element(i); err != nil {
 			return err
 		}
 	}

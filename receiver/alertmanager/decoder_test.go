@@ -278,7 +278,7 @@ func TestRefusesWithAReason(t *testing.T) {
 		{"start a number", oneAlert(`"status":"firing",` + labels + `,"startsAt":1772357400`), "startsAt: it is a JSON number"},
 		{"start out of range", oneAlert(`"status":"firing",` + labels + `,"startsAt":"9999-12-31T23:59:59Z"`), "before the year 2262"},
 		{"nothing identifies it", oneAlert(`"status":"firing","labels":{}`), "nothing identifies it"},
-		{"the second is wrong", `{"alerts":[{` + firing + `},{"status":"firing"}]}`, "alerts[1]"},
+		{"all are wrong", `{"alerts":[{"status":"firing"},{"status":"firing"},7]}`, "none of 3 alerts can be used; the first: alerts[0]"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

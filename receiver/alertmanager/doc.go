@@ -4,7 +4,9 @@
 //
 // What identifies an alert (labels, fingerprint, status, start) is read
 // strictly; what only describes it (annotations, end, URL) is read loosely, with
-// a warning, as a missing word must not keep an alert from being handled.
+// a warning, as a missing word must not keep an alert from being handled. An
+// alert that cannot be used is refused by itself; what is not sound JSON, a
+// repeated key included, refuses the whole body, as nothing behind it is certain.
 // Unknown keys are fine. Each alert's own status counts, never the group's: that
 // one is worked out after max_alerts has cut the list.
 //

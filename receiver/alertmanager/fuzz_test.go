@@ -28,6 +28,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(oneAlert(`"status":"resolved",` + labels + `,"endsAt":"0000-01-01T00:00:00+23:59"`))
 	f.Add(oneAlert(`"status":"FIRING","labels":null,"fingerprint":"f","annotations":{"a":[1e400,{"b":"\u0000"}]}`))
+	f.Add(`{"alerts":[7,{"status":1,"x":[{}]},{"status":"firing","fingerprint":"f"},{"labels":{"a":[]}}]}`)
 	f.Fuzz(func(t *testing.T, body string) {
 		got, err := decode(body)
 		if err != nil {
@@ -42,6 +43,15 @@ func FuzzDecode(f *testing.F) {
 		var reference map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(body), &reference); err != nil {
 			t.Errorf("accepted what encoding/json refuses: %v", err)
+		}
+		var elements []json.RawMessage
+		if err := json.Unmarshal(reference["alerts"], &elements); err != nil || len(elements) != len(got.Alerts)+len(got.Refused) {
+			t.Errorf("%d alerts and %d refused of %d elements: %v", len(got.Alerts), len(got.Refused), len(elements), err)
+		}
+		for i, r := range got.Refused {
+			if r.Index < 0 || r.Index >= len(elements) || i > 0 && r.Index <= got.Refused[i-1].Index || !utf8.ValidString(r.Reason) {
+				t.Errorf("refused %+v", got.Refused)
+			}
 		}
 		for i, a := range got.Alerts {
 			if err := a.Validate(); err != nil {

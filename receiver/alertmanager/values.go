@@ -14,7 +14,7 @@ func (d *decoding) text() (string, error) {
 		}
 		return token.String(), nil
 	default:
-		return "", fmt.Errorf("it is a JSON %s; it must be a string", kindName(kind))
+		return "", unusable("it is a JSON %s; it must be a string", kindName(kind))
 	}
 }
 
@@ -37,7 +37,7 @@ func (d *decoding) strings(loose func(name, value string)) (map[string]string, e
 		return all, d.json.SkipValue()
 	case '{', 0:
 	default:
-		return nil, fmt.Errorf("it is a JSON %s; it must be an object", kindName(kind))
+		return nil, unusable("it is a JSON %s; it must be an object", kindName(kind))
 	}
 	err := d.object(func(raw []byte) (err error) {
 		name := knownName(raw)
