@@ -20,6 +20,7 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/internal/lab"
+	"github.com/tripgen/paramedic/receiver/alertmanager/webhook"
 )
 
 // sceneWithin bounds an iteration, which takes seconds on an idle machine.
@@ -201,10 +202,10 @@ func (s *scene) tell(ctx context.Context) (map[string]alert.EpisodeID, error) {
 	accepted := map[string]alert.EpisodeID{}
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	ends, errs := make([][]sentAlert, len(groups())), make([]error, len(groups()))
+	ends, errs := make([][]webhook.Alert, len(groups())), make([]error, len(groups()))
 	for i, names := range groups() {
 		wg.Go(func() {
-			alerts := make([]sentAlert, len(names))
+			alerts := make([]webhook.Alert, len(names))
 			for j, name := range names {
 				alerts[j] = newAlert(s.namespace, name, time.Now())
 			}
@@ -213,7 +214,7 @@ func (s *scene) tell(ctx context.Context) (map[string]alert.EpisodeID, error) {
 			}
 			mu.Lock()
 			for _, a := range alerts {
-				accepted[a.deployment()] = a.episode()
+				accepted[deploymentOf(a)] = a.Episode(sourceName)
 			}
 			mu.Unlock()
 			errs[i] = s.untilHealed(ctx, alerts)
@@ -242,7 +243,7 @@ func (s *scene) tell(ctx context.Context) (map[string]alert.EpisodeID, error) {
 
 // untilHealed repeats the alerts, and resolves each once its deployment has
 // rolled out anew.
-func (s *scene) untilHealed(ctx context.Context, alerts []sentAlert) error {
+func (s *scene) untilHealed(ctx context.Context, alerts []webhook.Alert) error {
 	told := time.Now()
 	return poll(ctx, pollEvery, func() (bool, error) {
 		firing, changed := 0, false
@@ -250,7 +251,7 @@ func (s *scene) untilHealed(ctx context.Context, alerts []sentAlert) error {
 			if alerts[i].Status == alert.Resolved {
 				continue
 			}
-			d, err := s.deployments().Get(ctx, alerts[i].deployment(), metav1.GetOptions{})
+			d, err := s.deployments().Get(ctx, deploymentOf(alerts[i]), metav1.GetOptions{})
 			if err != nil {
 				return false, fmt.Errorf("deployment: %w", err)
 			}

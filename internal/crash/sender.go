@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
-	"github.com/tripgen/paramedic/internal/alert"
+	"github.com/tripgen/paramedic/receiver/alertmanager/webhook"
 )
 
 const (
@@ -22,70 +19,31 @@ const (
 	repeatEvery   = time.Second
 )
 
-// message is Alertmanager's webhook, version 4, as far as it says anything.
-// Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
-type message struct {
-	Version  string       `json:"version"`
-	GroupKey string       `json:"groupKey"`
-	Receiver string       `json:"receiver"`
-	Status   alert.Status `json:"status"`
-	Alerts   []sentAlert  `json:"alerts"`
+func newAlert(namespace, deployment string, at time.Time) webhook.Alert {
+	return webhook.Firing(map[string]string{
+		"alertname": "ServiceDown", "severity": "critical", "namespace": namespace, "deployment": deployment,
+	}, at.UTC())
 }
 
-type sentAlert struct {
-	Status      alert.Status      `json:"status"`
-	Labels      map[string]string `json:"labels"`
-	Annotations map[string]string `json:"annotations"`
-	StartsAt    time.Time         `json:"startsAt"`
-	EndsAt      time.Time         `json:"endsAt"`
-	Fingerprint string            `json:"fingerprint"`
-}
-
-func newAlert(namespace, deployment string, at time.Time) sentAlert {
-	labels := map[string]string{"alertname": "ServiceDown", "severity": "critical", "namespace": namespace, "deployment": deployment}
-	return sentAlert{
-		Status: alert.Firing, Labels: labels, Annotations: map[string]string{}, StartsAt: at.UTC(),
-		Fingerprint: alert.Fingerprint(labels),
-	}
-}
-
-func (a sentAlert) deployment() string { return a.Labels["deployment"] }
-
-func (a sentAlert) episode() alert.EpisodeID {
-	return alert.Alert{Source: sourceName, Fingerprint: a.Fingerprint, StartsAt: a.StartsAt}.Episode()
-}
+func deploymentOf(a webhook.Alert) string { return a.Labels["deployment"] }
 
 // sender posts as Alertmanager does: again until it is accepted.
-type sender struct {
-	client *http.Client
-	url    string
-	token  string
-}
+type sender struct{ webhook.Sender }
 
 func newSender(address, token string) *sender {
-	return &sender{
-		client: &http.Client{Timeout: requestWithin, Transport: &http.Transport{}},
-		url:    "http://" + address + "/v1/webhooks/" + sourceName, token: token,
-	}
+	return &sender{webhook.Sender{
+		Client: &http.Client{Timeout: requestWithin, Transport: &http.Transport{}},
+		URL:    "http://" + address + "/v1/webhooks/" + sourceName, Token: token,
+	}}
 }
 
 // deliver returns nil once the alerts got their 202. A 4xx is an error, since no
 // repeat will change it.
-func (s *sender) deliver(ctx context.Context, alerts []sentAlert) error {
-	m := message{Version: "4", GroupKey: `{}:{alertname="ServiceDown"}`, Receiver: "paramedic", Status: alert.Resolved, Alerts: alerts}
-	for _, a := range alerts {
-		if a.Status == alert.Firing {
-			m.Status = alert.Firing
-		}
-	}
-	body, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("webhook: %w", err)
-	}
+func (s *sender) deliver(ctx context.Context, alerts []webhook.Alert) error {
 	var last error
-	err = poll(ctx, retryEvery, func() (bool, error) {
+	err := poll(ctx, retryEvery, func() (bool, error) {
 		var code int
-		code, last = s.post(ctx, body)
+		code, last = s.Post(ctx, webhook.New(alerts...))
 		if code/100 == 4 {
 			return false, fmt.Errorf("refused with %d", code)
 		}
@@ -95,26 +53,4 @@ func (s *sender) deliver(ctx context.Context, alerts []sentAlert) error {
 		return fmt.Errorf("post a webhook: %w", errors.Join(err, last))
 	}
 	return nil
-}
-
-// post tries once. The error says why it was not accepted; without an answer the
-// code is 0.
-func (s *sender) post(ctx context.Context, body []byte) (code int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
-	if err != nil {
-		return 0, fmt.Errorf("request: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+s.token)
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return 0, fmt.Errorf("send: %w", err)
-	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-	if resp.StatusCode != http.StatusAccepted {
-		err = errors.Join(fmt.Errorf("answered with %s: %s", resp.Status, answer), err)
-	} else {
-		err = nil // the status is the whole answer
-	}
-	return resp.StatusCode, errors.Join(err, resp.Body.Close())
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tripgen/paramedic/internal/app"
 	"github.com/tripgen/paramedic/internal/config"
+	"github.com/tripgen/paramedic/receiver/alertmanager/webhook"
 )
 
 //go:embed rules.yaml
@@ -98,10 +99,10 @@ func build(ctx context.Context, o Options) (s *stage, end func(context.Context) 
 	if s.app, err = start(ctx, o); err != nil {
 		return nil, nil, errors.Join(err, services.Close())
 	}
+	client := &http.Client{Timeout: 10 * time.Second}
 	s.monitor = &monitor{
-		client: &http.Client{Timeout: 10 * time.Second}, token: o.Token,
-		base:    "http://" + services.Addr,
-		webhook: "http://" + s.app.Addr().String() + "/v1/webhooks/alertmanager",
+		client: client, base: "http://" + services.Addr,
+		webhook: webhook.Sender{Client: client, URL: "http://" + s.app.Addr().String() + "/v1/webhooks/alertmanager", Token: o.Token},
 	}
 	return s, func(ctx context.Context) error {
 		return errors.Join(s.app.Close(ctx), services.Close())

@@ -1,15 +1,11 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"time"
 
-	"github.com/tripgen/paramedic/internal/alert"
+	"github.com/tripgen/paramedic/receiver/alertmanager/webhook"
 )
 
 const (
@@ -22,30 +18,9 @@ const (
 // Alertmanager webhooks when a service goes down and when it is up again.
 type monitor struct {
 	client  *http.Client
-	webhook string
-	token   string
+	webhook webhook.Sender
 	// base is the address of the services.
 	base string
-}
-
-// message is the part of Alertmanager's webhook, version 4, that identifies and
-// describes alerts.
-// https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
-type message struct {
-	Version  string        `json:"version"`
-	GroupKey string        `json:"groupKey"`
-	Receiver string        `json:"receiver"`
-	Status   alert.Status  `json:"status"`
-	Alerts   []sampleAlert `json:"alerts"`
-}
-
-type sampleAlert struct {
-	Status      alert.Status      `json:"status"`
-	Labels      map[string]string `json:"labels"`
-	Annotations map[string]string `json:"annotations"`
-	StartsAt    time.Time         `json:"startsAt"`
-	EndsAt      time.Time         `json:"endsAt"`
-	Fingerprint string            `json:"fingerprint"`
 }
 
 // watched is what the monitor knows of one service.
@@ -87,11 +62,12 @@ func (m *monitor) look(ctx context.Context, name string, w *watched) error {
 		return nil
 	}
 	w.streak, w.down = 0, !w.down
-	status := alert.Resolved
+	now := time.Now()
 	if w.down {
-		status, w.since = alert.Firing, time.Now()
+		w.since = now
+		return m.send(ctx, m.alert("ServiceDown", name, w.since))
 	}
-	return m.send(ctx, []sampleAlert{m.alert("ServiceDown", name, status, w.since)})
+	return m.send(ctx, m.alert("ServiceDown", name, w.since).Resolved(now))
 }
 
 func (m *monitor) up(ctx context.Context, name string) bool {
@@ -107,43 +83,16 @@ func (m *monitor) up(ctx context.Context, name string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-func (m *monitor) alert(alertname, service string, status alert.Status, since time.Time) sampleAlert {
-	labels := map[string]string{
+func (m *monitor) alert(alertname, service string, since time.Time) webhook.Alert {
+	a := webhook.Firing(map[string]string{
 		"alertname": alertname, "severity": "critical", "job": service, "url": m.base + "/" + service,
-	}
-	a := sampleAlert{
-		Status: status, Labels: labels, StartsAt: since, Fingerprint: alert.Fingerprint(labels),
-		Annotations: map[string]string{"summary": service + " does not answer its health check"},
-	}
-	if status == alert.Resolved {
-		a.EndsAt = time.Now()
-	}
+	}, since)
+	a.Annotations["summary"] = service + " does not answer its health check"
 	return a
 }
 
-// send posts one webhook, as Alertmanager does: version 4 of the format.
-func (m *monitor) send(ctx context.Context, alerts []sampleAlert) error {
-	body, err := json.Marshal(message{
-		Version: "4", GroupKey: `{}:{alertname="` + alerts[0].Labels["alertname"] + `"}`,
-		Receiver: "paramedic", Status: alerts[0].Status, Alerts: alerts,
-	})
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.webhook, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+m.token)
-	resp, err := m.client.Do(req)
-	if err != nil {
-		return fmt.Errorf("post the alerts: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusAccepted {
-		answer, err := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-		return fmt.Errorf("post the alerts: %s: %s (%w)", resp.Status, answer, err)
-	}
-	return nil
+// send posts one webhook. That it is accepted at once is a part of the demo.
+func (m *monitor) send(ctx context.Context, alerts ...webhook.Alert) error {
+	_, err := m.webhook.Post(ctx, webhook.New(alerts...))
+	return err
 }

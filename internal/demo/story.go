@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/receiver/alertmanager/webhook"
 )
 
 const (
@@ -62,13 +62,13 @@ func deadlockAct(ctx context.Context, s *stage) error {
 // against the same budget.
 func stormAct(ctx context.Context, s *stage) error {
 	const allowed = fleetBudget - 3
-	alerts := make([]sampleAlert, 0, stormSize)
+	alerts := make([]webhook.Alert, 0, stormSize)
 	since := time.Now()
 	for _, name := range s.fleet {
 		s.town[name].breakWith(deadlock)
-		alerts = append(alerts, s.monitor.alert("InstanceDown", name, alert.Firing, since))
+		alerts = append(alerts, s.monitor.alert("InstanceDown", name, since))
 	}
-	if err := s.monitor.send(ctx, alerts); err != nil {
+	if err := s.monitor.send(ctx, alerts...); err != nil {
 		return err
 	}
 	count, err := s.until(ctx, func(c census) bool { return c.cured == allowed && c.held == stormSize-allowed })
