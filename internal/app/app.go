@@ -81,7 +81,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, life: newLifecycle(o.Logger), metrics: prometheus.NewRegistry(), id: host + "-" + newID()}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, start := range []func(context.Context) error{
-		a.startBus, a.startTools, a.startEngine, a.startReporters, a.startWorkers, a.startEdges,
+		a.startBus, a.startTools, a.startReporters, a.startEngine, a.startWorkers, a.startEdges,
 	} {
 		if err := start(ctx); err != nil {
 			return nil, errors.Join(err, a.Close(context.WithoutCancel(ctx)))
