@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,9 +17,11 @@ import (
 	"slices"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/tripgen/paramedic/internal/lab"
+	"github.com/tripgen/paramedic/remediators/kubernetes"
 )
 
 // TestMain lets the test binary be the child, too.
@@ -64,7 +68,8 @@ func TestPromisesSurviveKills(t *testing.T) {
 
 // withoutFence makes a kubeconfig through which Paramedic's changes reach the
 // API server without their resourceVersion and without the marks of their task,
-// as if its remediator did not know of either.
+// as if its remediator did not know of either. The answers show the mark, so
+// that each call counts as made.
 func withoutFence(t *testing.T, cluster *lab.Cluster) string {
 	t.Helper()
 	config, err := cluster.ConfigFor(lab.Paramedic)
@@ -83,11 +88,20 @@ func withoutFence(t *testing.T, cluster *lab.Cluster) string {
 		Transport: transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
-			if r.In.Method == http.MethodPatch {
-				if err := strip(r.Out); err != nil {
-					t.Errorf("strip a change of its fence: %v", err)
-				}
+			if r.In.Method != http.MethodPatch {
+				return
 			}
+			task, err := strip(r.Out)
+			if err != nil {
+				t.Errorf("strip a change of its fence: %v", err)
+			}
+			r.Out = r.Out.WithContext(context.WithValue(r.Out.Context(), taskKey{}, task))
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if task, ok := r.Request.Context().Value(taskKey{}).(string); ok && r.StatusCode == http.StatusOK {
+				return mark(r, task)
+			}
+			return nil
 		},
 	})
 	t.Cleanup(proxy.Close)
@@ -100,7 +114,11 @@ func withoutFence(t *testing.T, cluster *lab.Cluster) string {
 	return file
 }
 
-func strip(r *http.Request) error {
+type taskKey struct{}
+
+// strip leaves nothing of a change but the time of the restart, and returns the
+// task that it is for.
+func strip(r *http.Request) (task string, err error) {
 	var body struct {
 		Spec struct {
 			Template struct {
@@ -111,13 +129,33 @@ func strip(r *http.Request) error {
 		} `json:"spec"`
 	}
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		return "", fmt.Errorf("decode: %w", err)
+	}
+	task = body.Spec.Template.Metadata.Annotations[kubernetes.TaskAnnotation]
+	delete(body.Spec.Template.Metadata.Annotations, kubernetes.TaskAnnotation)
+	text, err := json.Marshal(body)
+	if err != nil {
+		return "", fmt.Errorf("encode: %w", err)
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	return task, nil
+}
+
+// mark puts the task into the object that the API server answered with.
+func mark(r *http.Response, task string) error {
+	var object struct {
+		metav1.TypeMeta   `json:",inline"`
+		metav1.ObjectMeta `json:"metadata"`
+	}
+	if err := errors.Join(json.NewDecoder(r.Body).Decode(&object), r.Body.Close()); err != nil {
 		return fmt.Errorf("decode: %w", err)
 	}
-	delete(body.Spec.Template.Metadata.Annotations, "paramedic.dev/task")
-	text, err := json.Marshal(body)
+	metav1.SetMetaDataAnnotation(&object.ObjectMeta, kubernetes.TaskAnnotation, task)
+	text, err := json.Marshal(object)
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
+	r.Header.Del("Content-Length")
 	return nil
 }
