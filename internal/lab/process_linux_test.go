@@ -87,12 +87,30 @@ func TestServersOutliveThreads(t *testing.T) {
 	var err error
 	thread := make(chan int)
 	folder := t.TempDir()
-	go func() {
+	start := func() {
 		runtime.LockOSThread() // and never unlocked, so the thread ends with the goroutine
 		p, err = startProcess(t.Context(), folder, "sleep", "sleep", "1000")
 		thread <- syscall.Gettid()
+	}
+	started := make(chan struct{})
+	go func() {
+		defer close(started)
+		if runtime.LockOSThread(); syscall.Gettid() != os.Getpid() {
+			start()
+			return
+		}
+		// The main thread does not end with a goroutine. While it is held here,
+		// another one is taken.
+		defer runtime.UnlockOSThread()
+		handed := make(chan struct{})
+		go func() {
+			defer close(handed)
+			start()
+		}()
+		<-handed
 	}()
 	tid := <-thread
+	<-started
 	if err != nil {
 		t.Fatal(err)
 	}

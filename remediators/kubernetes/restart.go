@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -95,25 +94,10 @@ func planRestart(cluster string, w *workload) (engine.Plan, error) {
 
 // Execute implements [remediators.Remediator].
 func (r *Restart) Execute(ctx context.Context, t engine.Task, p engine.Plan) (engine.Outcome, error) {
-	client, err := r.clusters.client(p.Target)
-	if err != nil {
-		return engine.Outcome{}, err
-	}
-	seen, err := decodePrecondition(p)
-	if err != nil {
-		return engine.Outcome{}, err
-	}
-	if err := seen.Tasks.notYet(t.ID, p.Target); err != nil {
-		return engine.Outcome{}, err
-	}
 	at := r.now().UTC().Format(time.RFC3339)
-	c := change{seen: seen, task: t.ID, spec: map[string]any{"template": map[string]any{"metadata": map[string]any{
+	err := r.clusters.execute(ctx, t, p, map[string]any{"template": map[string]any{"metadata": map[string]any{
 		"annotations": map[string]any{RestartedAnnotation: at, TaskAnnotation: t.ID},
-	}}}}
-	err = c.send(ctx, client, p.Target.Kind, p.Target.Namespace, p.Target.Name)
-	if conflict, ok := errors.AsType[conflictError](err); ok {
-		err = settle(ctx, client, t.ID, p.Target, conflict)
-	}
+	}}})
 	if err != nil {
 		return engine.Outcome{}, err
 	}

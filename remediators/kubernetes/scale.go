@@ -119,15 +119,8 @@ type scaled struct {
 
 // Execute implements [remediators.Remediator].
 func (s *Scale) Execute(ctx context.Context, t engine.Task, p engine.Plan) (engine.Outcome, error) {
-	client, err := s.clusters.client(p.Target)
-	if err != nil {
-		return engine.Outcome{}, err
-	}
 	seen, err := decodePrecondition(p)
 	if err != nil {
-		return engine.Outcome{}, err
-	}
-	if err := seen.Tasks.notYet(t.ID, p.Target); err != nil {
 		return engine.Outcome{}, err
 	}
 	from, to, err := plannedReplicas(p)
@@ -138,12 +131,7 @@ func (s *Scale) Execute(ctx context.Context, t engine.Task, p engine.Plan) (engi
 	if err != nil {
 		return engine.Outcome{}, remediators.Terminal("outcome does not encode: %w", err)
 	}
-	c := change{seen: seen, task: t.ID, spec: map[string]any{"replicas": to}}
-	err = c.send(ctx, client, p.Target.Kind, p.Target.Namespace, p.Target.Name)
-	if conflict, ok := errors.AsType[conflictError](err); ok {
-		err = settle(ctx, client, t.ID, p.Target, conflict)
-	}
-	if err != nil {
+	if err := s.clusters.execute(ctx, t, p, map[string]any{"replicas": to}); err != nil {
 		return engine.Outcome{}, err
 	}
 	return engine.Outcome{
