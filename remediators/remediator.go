@@ -32,8 +32,9 @@ type Remediator interface {
 
 // Undoer is implemented by a remediator whose effect can be put back.
 type Undoer interface {
-	// Undo puts back what o says was before, at most once per t.ID, and only if
-	// the target is still as Execute left it.
+	// Undo puts back what o says was before, and only if the target is still as
+	// the Execute of t.Undoes left it. It is safe to call again with the same t:
+	// once put back, it says so and changes nothing.
 	Undo(ctx context.Context, t engine.Task, o engine.Outcome) error
 }
 
@@ -53,6 +54,8 @@ type Spec struct {
 	// is older than the last change, so that one found not applied may be
 	// executed again.
 	Fenced bool
+	// Health says that Plan fills in engine.Plan.Health.
+	Health bool
 	// Idempotent says that executing twice is the same as once.
 	Idempotent bool
 }

@@ -25,6 +25,9 @@ type ActionSpec struct {
 	Schema json.RawMessage
 	// Group is the worker group that takes it; empty means DefaultGroup.
 	Group string
+	// Undoable says that its effect can be put back, Health that its plans tell
+	// how many of the target's instances are healthy.
+	Undoable, Health bool
 }
 
 // ProbeSpec describes one probe.

@@ -97,7 +97,7 @@ func defaultsShape() shape {
 // defaults hold for the rules of one file that say nothing else.
 type defaults struct {
 	mode   engine.Mode
-	report []engine.Route
+	report []engine.Routing
 	guards engine.Guards
 }
 

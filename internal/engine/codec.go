@@ -89,6 +89,9 @@ func (VerifyWaiting) Kind() string { return "verify.waiting" }
 func (AttemptFailed) Kind() string { return "attempt.failed" }
 
 // Kind implements Event.
+func (UndoStarted) Kind() string { return "undo.started" }
+
+// Kind implements Event.
 func (RunParked) Kind() string { return "run.parked" }
 
 // Kind implements Event.
@@ -139,6 +142,7 @@ func decoders() map[string]decodeFunc {
 		VerifyStarted{}.Kind():  decode[VerifyStarted],
 		VerifyWaiting{}.Kind():  decode[VerifyWaiting],
 		AttemptFailed{}.Kind():  decode[AttemptFailed],
+		UndoStarted{}.Kind():    decode[UndoStarted],
 		RunParked{}.Kind():      decode[RunParked],
 		RunEnded{}.Kind():       decode[RunEnded],
 		Escalated{}.Kind():      decode[Escalated],

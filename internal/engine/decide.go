@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -234,7 +235,29 @@ func (d *decider) withoutRule(err error) { d.endAsking(nil, HeldBack, "%v", err)
 func (d *decider) escalate(rule *Rule, reason string) {
 	var routes []Route
 	if rule != nil {
-		routes = rule.Otherwise
+		var err error
+		if routes, err = render(rule.Otherwise, d.scope(rule)); err != nil {
+			reason = fmt.Sprintf("%s; told where the reporter would by itself, since %v", reason, err)
+		}
 	}
 	d.emit(Escalated{Run: d.run.ID, Routes: routes, Reason: reason})
+}
+
+// render gives the routes of a run. One whose place cannot be told leads where
+// its reporter would by itself: people must hear of it.
+func render(routings []Routing, scope Scope) ([]Route, error) {
+	var routes []Route
+	var errs []error
+	for _, r := range routings {
+		route := Route{Reporter: r.Reporter}
+		if r.To != nil {
+			to, err := r.To(scope)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("reporter %s: %w", r.Reporter, err))
+			}
+			route.To = to
+		}
+		routes = append(routes, route)
+	}
+	return routes, errors.Join(errs...)
 }

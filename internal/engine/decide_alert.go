@@ -152,8 +152,12 @@ func (d *decider) setOff(id alert.EpisodeID, a alert.Alert, m Match) {
 	}
 	start := RunStarted{
 		Run: d.runID(m, id), Rule: m.Rule.Name, RuleSet: d.st.RuleSet, Mode: m.Rule.Mode,
-		Target: m.Target, Episode: id, Alert: a, Report: m.Rule.Report,
+		Target: m.Target, Episode: id, Alert: a, Group: m.Group,
 	}
+	// A place that cannot be told is the reporter's own choice.
+	start.Report, _ = render(m.Rule.Report, Scope{
+		Alert: a, Target: m.Target, Now: d.at, Run: RunScope{ID: start.Run, Rule: m.Rule.Name, StartedAt: d.at},
+	})
 	d.emit(start)
 	d.run = newRun(start, d.at)
 	if m.Rule.Mode == ModeObserve {

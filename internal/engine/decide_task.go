@@ -28,16 +28,21 @@ const (
 // attempt is the rule's rung that the run is on.
 func (d *decider) attempt(rule *Rule) *Attempt { return &rule.Attempts[d.run.Attempt] }
 
+// scope is what the expressions of a rule see of the run. Past the last rung of
+// the ladder the attempt is zero.
 func (d *decider) scope(rule *Rule) Scope {
 	target := d.run.Target
 	if !d.run.Canonical() {
 		target = d.run.Stated
 	}
-	return Scope{
+	s := Scope{
 		Alert: d.run.Alert, Target: target, Now: d.at,
-		Run:     RunScope{ID: d.run.ID, Rule: d.run.Rule, StartedAt: d.run.StartedAt},
-		Attempt: AttemptScope{Name: d.attempt(rule).Name, Number: d.run.Attempt + 1},
+		Run: RunScope{ID: d.run.ID, Rule: d.run.Rule, StartedAt: d.run.StartedAt},
 	}
+	if d.run.Attempt < len(rule.Attempts) {
+		s.Attempt = AttemptScope{Name: d.attempt(rule).Name, Number: d.run.Attempt + 1}
+	}
+	return s
 }
 
 // issuePlan asks for the plan of the next action that has none.

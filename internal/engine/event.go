@@ -76,6 +76,8 @@ type RunStarted struct {
 	Episode alert.EpisodeID `json:"episode"`
 	Alert   alert.Alert     `json:"alert"`
 	Report  []Route         `json:"report,omitempty"`
+	// Group is what the rule's groupBy gives, if it has one.
+	Group string `json:"group,omitempty"`
 }
 
 // RunJoined adds an episode to a run.
@@ -147,6 +149,9 @@ type RunHeld struct {
 	Guard  string    `json:"guard"`
 	Reason string    `json:"reason"`
 	Until  time.Time `json:"until"`
+	// Waits names what the run is judged again for when it comes free, before
+	// Until: see waits.go.
+	Waits string `json:"waits,omitempty"`
 }
 
 // Spend is one count against one budget.
@@ -197,6 +202,16 @@ type AttemptFailed struct {
 	Attempt int    `json:"attempt"`
 	Reason  string `json:"reason"`
 	// Seen says that the trouble was seen to go on, by verification.
+	Seen bool `json:"seen,omitempty"`
+}
+
+// UndoStarted says that an attempt failed, and that what it did is put back
+// before anything else. AttemptFailed follows when that is done.
+type UndoStarted struct {
+	Run     string `json:"run"`
+	Attempt int    `json:"attempt"`
+	Reason  string `json:"reason"`
+	// Seen is as in AttemptFailed.
 	Seen bool `json:"seen,omitempty"`
 }
 

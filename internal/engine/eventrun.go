@@ -36,6 +36,8 @@ func eventRun(ev Event) (string, bool) {
 		return e.Run, true
 	case AttemptFailed:
 		return e.Run, true
+	case UndoStarted:
+		return e.Run, true
 	case RunParked:
 		return e.Run, true
 	case RunEnded:

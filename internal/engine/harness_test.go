@@ -91,7 +91,7 @@ func down() *fakeRule {
 			Name: "down", Mode: engine.ModeAuto,
 			Guards:    engine.Guards{Freshness: 15 * time.Minute, Approval: time.Hour},
 			Attempts:  []engine.Attempt{rung("first"), rung("second")},
-			Otherwise: []engine.Route{{Reporter: "log", To: "ops"}},
+			Otherwise: []engine.Routing{{Reporter: "log", To: func(engine.Scope) (string, error) { return "ops", nil }}},
 		},
 	}
 }

@@ -44,7 +44,11 @@ type RuleSet interface {
 type Match struct {
 	Rule   *Rule
 	Target Target
-	Err    error
+	// Group is what the rule's groupBy gives: alerts of one rule and group join
+	// one run, whatever their targets. Without a groupBy it is empty, and those
+	// of one rule and target join.
+	Group string
+	Err   error
 }
 
 // check reports a match that nothing can be done with.
@@ -73,18 +77,41 @@ type Source struct {
 
 // Rule is one compiled rule.
 type Rule struct {
-	Name      string
-	Mode      Mode
-	Guards    Guards
+	Name   string
+	Mode   Mode
+	Guards Guards
+	// Unless holds a run while any of them is at work.
+	Unless    []Inhibitor
 	Attempts  []Attempt
-	Otherwise []Route
-	Report    []Route
+	Otherwise []Routing
+	Report    []Routing
+}
+
+// Routing is a route as a rule states it.
+type Routing struct {
+	Reporter string
+	// To renders where in the reporter; nil is the reporter's own choice.
+	To func(Scope) (string, error)
 }
 
 // Route names a reporter and says where in it: {slack: "#ops"}.
 type Route struct {
 	Reporter string `json:"reporter"`
 	To       string `json:"to,omitempty"`
+}
+
+// Inhibitor is another alert, or another rule at work, that holds a rule's
+// runs. Either Rule or Alert is set.
+type Inhibitor struct {
+	// Text is how the rule states it, for reasons.
+	Text string
+	// Rule holds while that rule has an active run whose mode may act.
+	Rule string
+	// Alert reports whether a firing alert, other, holds a run that began with
+	// own. AlertName is the only name that such an alert can have, empty if it
+	// can have any.
+	Alert     func(own, other alert.Alert) bool
+	AlertName string
 }
 
 // Guards hold a run back. The zero value of each turns it off.
@@ -105,6 +132,69 @@ type Guards struct {
 	// Approval is how long a person's answer is waited for: until the alert
 	// resolves if zero.
 	Approval time.Duration
+	// Windows are times at which the rule's runs are held, or the only ones at
+	// which they are not.
+	Windows []Window
+	// Concurrent bounds how many targets the rule may have under repair.
+	Concurrent int
+	// MinHealthy is what an action must leave of the target's healthy instances.
+	MinHealthy Share
+	// Requires are other rules, and how they must stand.
+	Requires []Requirement
+}
+
+// WindowEffect is what a window does to runs.
+type WindowEffect string
+
+// The effects of a window.
+const (
+	// WindowHold holds runs while the window is open.
+	WindowHold WindowEffect = "hold"
+	// WindowAllow holds runs while no window of this effect is open.
+	WindowAllow WindowEffect = "allow"
+)
+
+// Window is a time that comes again and again.
+type Window struct {
+	Name   string
+	Effect WindowEffect
+	// Open reports whether the window is open, and when that next changes: zero
+	// for never. It is pure.
+	Open func(at time.Time) (open bool, until time.Time)
+}
+
+// Share is a part of a target's instances: so many, or so many of a hundred,
+// rounded up. At most one is set; the zero value turns the guard off.
+type Share struct {
+	Count   int
+	Percent int
+}
+
+// Of is how many of total the share is.
+func (s Share) Of(total int) int {
+	if s.Percent > 0 {
+		return (total*s.Percent + 99) / 100
+	}
+	return s.Count
+}
+
+// RuleState is how a rule stands.
+type RuleState string
+
+// The states that a rule can be required to be in.
+const (
+	// RuleIdle: it has no active run whose mode may act.
+	RuleIdle RuleState = "idle"
+	// RuleCured: it is idle, and the last of its runs that acted cured.
+	RuleCured RuleState = "cured"
+	// RuleTrusted: its breaker has not turned it down.
+	RuleTrusted RuleState = "trusted"
+)
+
+// Requirement is a rule and the state that it must be in.
+type Requirement struct {
+	Rule  string
+	State RuleState
 }
 
 // Rate is so many in any window of so long. The zero value means no bound.
@@ -130,7 +220,12 @@ type Attempt struct {
 	Name string
 	// Mode replaces the rule's, if not empty.
 	Mode Mode
-	Do   []Action
+	// Check is what must hold, at one look, right before the first action.
+	Check []Probe
+	Do    []Action
+	// Undo says whether the actions that were done are put back, the last one
+	// first, when the attempt fails.
+	Undo bool
 	// Verify decides whether the attempt cured.
 	Verify Verify
 	// Retries is how often an action may be tried again after a retryable
@@ -147,6 +242,8 @@ type Action struct {
 	Name string
 	// Group is the worker group that it goes to.
 	Group string
+	// Undoable says that its remediator can put the effect back.
+	Undoable bool
 	// Params renders the parameters.
 	Params func(Scope) (json.RawMessage, error)
 }

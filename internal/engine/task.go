@@ -10,13 +10,19 @@ import (
 // TaskKind says what a worker is asked for.
 type TaskKind string
 
-// The kinds of task. Plan and Verify only read, and may run any number of
-// times; Execute changes the target, at most once per task id.
+// The kinds of task. Plan, Check and Verify only read, and may run any number
+// of times; Execute changes the target, at most once per task id. Undo puts back
+// what an Execute changed, and is safe to call again.
 const (
 	TaskPlan    TaskKind = "plan"
+	TaskCheck   TaskKind = "check"
 	TaskExecute TaskKind = "execute"
 	TaskVerify  TaskKind = "verify"
+	TaskUndo    TaskKind = "undo"
 )
+
+// Changes reports whether a task of this kind may change its target.
+func (k TaskKind) Changes() bool { return k == TaskExecute || k == TaskUndo }
 
 // VerifyAction is the action name under which verification travels on WORK.
 const VerifyAction = "verify"
@@ -42,10 +48,14 @@ type Task struct {
 	Target Target `json:"target"`
 	// Params are the action's, rendered.
 	Params json.RawMessage `json:"params,omitempty"`
-	// Plan is, for an execute task, the plan that was allowed.
-	Plan *Plan `json:"plan,omitempty"`
-	// Probes are, for a verify task, what must all hold, for Stable without a
-	// break, before Deadline.
+	// Plan is, for an execute task, the plan that was allowed, and for an undo
+	// task the plan that was carried out. Outcome is what came of it, and Undoes
+	// the id of the execute task.
+	Plan    *Plan    `json:"plan,omitempty"`
+	Outcome *Outcome `json:"outcome,omitempty"`
+	Undoes  string   `json:"undoes,omitempty"`
+	// Probes are what must all hold: for a verify task for Stable without a
+	// break, before Deadline; for a check task at one look at each.
 	Probes   []ProbeTask   `json:"probes,omitempty"`
 	Stable   time.Duration `json:"stable,omitempty"`
 	Deadline time.Time     `json:"deadline,omitzero"`
@@ -72,10 +82,22 @@ type Plan struct {
 	Changes []Change `json:"changes,omitempty"`
 	// Noop says that nothing needs to change.
 	Noop bool `json:"noop,omitempty"`
+	// Health is how the target's instances are, and would be: nil if the
+	// remediator cannot tell. It is not part of the digest.
+	Health *Health `json:"health,omitempty"`
 	// Precondition is the remediator's own: what Execute hands to the target so
 	// that the target refuses a change of something else (a resourceVersion, an
 	// ETag). It is not part of the digest: it changes without the plan changing.
 	Precondition json.RawMessage `json:"precondition,omitempty"`
+}
+
+// Health counts the instances of a target, such as the pods of a Deployment.
+type Health struct {
+	// Total is how many there should be, Healthy how many are well.
+	Total   int `json:"total"`
+	Healthy int `json:"healthy"`
+	// Disrupts is how many of the healthy ones the action may take away at once.
+	Disrupts int `json:"disrupts,omitempty"`
 }
 
 // Change is one field that a plan would change.
@@ -86,9 +108,9 @@ type Change struct {
 }
 
 // Digest identifies what a person or a guard agreed to: target, summary and
-// changes, but not the precondition.
+// changes, but not the precondition and the health.
 func (p Plan) Digest() string {
-	p.Precondition = nil
+	p.Precondition, p.Health = nil, nil
 	b, err := json.Marshal(p)
 	if err != nil {
 		// Only strings, bools and structs of them: Marshal has nothing to refuse.
@@ -167,10 +189,10 @@ type Result struct {
 	Task   string    `json:"task"`
 	Worker string    `json:"worker"`
 	At     time.Time `json:"at"`
-	// Plan answers a plan task, Outcome an execute task.
+	// Plan answers a plan task, Outcome an execute or an undo task.
 	Plan    *Plan    `json:"plan,omitempty"`
 	Outcome *Outcome `json:"outcome,omitempty"`
-	// Verified answers a verify task: every probe held, for Stable.
+	// Verified answers a check or verify task: every probe held, for Stable.
 	Verified bool    `json:"verified,omitempty"`
 	Checks   []Check `json:"checks,omitempty"`
 	// Observed says that the outcome was found out after a redelivery.

@@ -85,11 +85,11 @@ func newRulebook(w *world) rulebook {
 			{alerts: []string{"Slow"}, Rule: engine.Rule{Name: "ghost", Mode: engine.ModeShadow, Guards: downGuards, Attempts: drawAttempts(w)}},
 			{alerts: []string{"Down", "Odd"}, Rule: engine.Rule{
 				Name: "down", Mode: pick(w, engine.ModeAuto, engine.ModeAuto, engine.ModeAuto, engine.ModeApprove),
-				Guards: downGuards, Attempts: drawAttempts(w), Otherwise: []engine.Route{{Reporter: "log"}},
+				Guards: downGuards, Attempts: drawAttempts(w), Otherwise: []engine.Routing{{Reporter: "log"}},
 			}},
 			{alerts: pick(w, []string{"Slow", "Noise"}, []string{"Slow", "Noise", "Down"}, []string{"Slow"}), Rule: engine.Rule{
 				Name: "slow", Mode: pick(w, engine.ModeAuto, engine.ModeApprove, engine.ModeShadow),
-				Guards: slowGuards, Attempts: drawAttempts(w), Otherwise: []engine.Route{{Reporter: "log"}},
+				Guards: slowGuards, Attempts: drawAttempts(w), Otherwise: []engine.Routing{{Reporter: "log"}},
 			}},
 		}}
 	}
