@@ -25,7 +25,9 @@ func (s *State) Apply(at time.Time, ev Event) error {
 func (s *State) applyGlobal(ev Event, at time.Time) error {
 	switch e := ev.(type) {
 	case AlertOpened:
-		s.Episodes[e.Episode] = &Episode{Alert: e.Alert, LastFiring: earlier(e.Received, at)}
+		ep := &Episode{Alert: e.Alert, LastFiring: earlier(e.Received, at)}
+		s.Episodes[e.Episode] = ep
+		s.index.fire(e.Episode, ep)
 		series := s.newest(e.Alert, at)
 		series.Opens = append(series.Opens, at)
 	case AlertRepeated:
@@ -35,6 +37,7 @@ func (s *State) applyGlobal(ev Event, at time.Time) error {
 	case AlertReopened:
 		return s.episode(ev, string(e.Episode), func(ep *Episode) {
 			ep.LastFiring, ep.ResolvedAt, ep.Settled = earlier(e.Received, at), time.Time{}, nil
+			s.index.fire(e.Episode, ep)
 		})
 	case AlertResolved:
 		if e.Alert != nil {
@@ -42,7 +45,7 @@ func (s *State) applyGlobal(ev Event, at time.Time) error {
 			s.newest(*e.Alert, at)
 			return nil
 		}
-		return s.episode(ev, string(e.Episode), func(ep *Episode) { ep.ResolvedAt = at })
+		return s.episode(ev, string(e.Episode), func(ep *Episode) { s.resolve(e.Episode, ep, at) })
 	case RunStarted:
 		if _, taken := s.Runs[e.Run]; taken {
 			return fmt.Errorf("event %s: run %s exists already", ev.Kind(), e.Run)
@@ -63,7 +66,7 @@ func (s *State) applyGlobal(ev Event, at time.Time) error {
 		s.Paused[e.Scope] = e
 	case ScopeResumed:
 		delete(s.Paused, e.Scope)
-		s.wake(at, sortedKeys(s.index.paused))
+		s.resumed(at)
 	case RulesLoaded:
 		s.RuleSet = e.Digest
 		s.RuleSets[e.Digest] = e.Sources
@@ -92,10 +95,17 @@ func (s *State) newest(a alert.Alert, at time.Time) *Series {
 		return series
 	}
 	if last := s.Episodes[series.Episode]; last != nil && last.Firing() && series.Episode != a.Episode() {
-		last.ResolvedAt = at
+		s.resolve(series.Episode, last, at)
 	}
 	series.Latest, series.Episode = a.StartsAt, a.Episode()
 	return series
+}
+
+// resolve ends an episode's firing.
+func (s *State) resolve(id alert.EpisodeID, ep *Episode, at time.Time) {
+	ep.ResolvedAt = at
+	s.index.unfire(id, ep)
+	s.resolved(ep.Alert, at)
 }
 
 func (s *State) applyToRun(id string, ev Event, at time.Time) error {
@@ -171,18 +181,21 @@ func (s *State) allowed(r *Run, e RunAllowed, at time.Time) {
 func (s *State) ended(r *Run, e RunEnded, at time.Time) {
 	switch e.Outcome {
 	case Uncured, Undetermined:
-		s.Uncured[r.Rule]++
+		if r.Acted > 0 {
+			s.Uncured[r.Rule]++
+		}
 	case Cured:
 		delete(s.Uncured, r.Rule)
 	case SelfResolved, Observed, Shadowed, HeldBack, Denied, Unapproved, Merged, Cancelled:
 		// These say nothing about whether the rule cures.
 	}
-	if r.Canonical() {
+	if r.Acted > 0 {
+		s.Last[r.Rule] = LastRun{Run: r.ID, Outcome: e.Outcome, EndedAt: at}
 		if past := s.Past[pastKey(r.Rule, r.Target)]; past != nil && past.Run == r.ID {
 			past.EndedAt = at
 		}
-		s.wake(at, sortedKeys(s.index.busy[r.Target.String()]))
 	}
+	s.freed(r, at)
 	for _, id := range r.Episodes {
 		switch ep := s.Episodes[id]; {
 		case ep == nil:
@@ -193,16 +206,6 @@ func (s *State) ended(r *Run, e RunEnded, at time.Time) {
 		}
 	}
 	s.dropUnusedRuleSets()
-}
-
-// wake has held runs judged again now.
-func (s *State) wake(at time.Time, ids []string) {
-	for _, id := range ids {
-		r := s.Runs[id]
-		s.index.remove(r)
-		r.WakeAt = at
-		s.index.add(r)
-	}
 }
 
 func (s *State) dropUnusedRuleSets() {

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -127,4 +128,54 @@ func BenchmarkFold(b *testing.B) {
 			i++
 		}
 	})
+}
+
+// openEpisodes is a state that knows so many firing alerts that no rule is for.
+func openEpisodes(b *testing.B, sets fakeSets, n int) *engine.State {
+	b.Helper()
+	st := engine.NewState()
+	advance(b, sets, st, epoch, engine.Input{Rules: &engine.NewRules{Digest: "v1"}})
+	for i := range n {
+		advance(b, sets, st, epoch, delivery(called(firing(fmt.Sprint("s", i)), "Unknown"), epoch))
+	}
+	return st
+}
+
+// BenchmarkMemoryOfOpenEpisodes reports what an open episode takes, its alert, its
+// series and its place in the index included.
+func BenchmarkMemoryOfOpenEpisodes(b *testing.B) {
+	const episodes = 100_000
+	sets := fakeSets{"v1": {digest: "v1"}}
+	var before, after runtime.MemStats
+	for b.Loop() {
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		st := openEpisodes(b, sets, episodes)
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(st)
+	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/episodes, "bytes/episode")
+}
+
+// BenchmarkJudge asks the guards of a run with an "unless" while very many alerts
+// fire. One that names its alerts looks at no others.
+func BenchmarkJudge(b *testing.B) {
+	for name, alertName := range map[string]string{"named": "Region", "any": ""} {
+		b.Run("unless="+name, func(b *testing.B) {
+			r := guarded(engine.Guards{})
+			r.Unless = []engine.Inhibitor{{Text: "region", AlertName: alertName, Alert: func(_, other alert.Alert) bool { return other.Name == "Region" }}}
+			sets := fakeSets{"v1": {digest: "v1", rules: []*fakeRule{r}}}
+			st := openEpisodes(b, sets, 100_000)
+			advance(b, sets, st, epoch, delivery(firing("a"), epoch))
+			task := outstanding(st)[0]
+			step := engine.Step{Result: &engine.Result{Task: task.ID, Plan: &engine.Plan{Target: task.Target}}}
+			b.ReportAllocs()
+			for b.Loop() {
+				if events := engine.Decide(sets, st, epoch, step); len(events) != 3 {
+					b.Fatalf("%d events", len(events))
+				}
+			}
+		})
+	}
 }

@@ -166,6 +166,8 @@ type decider struct {
 	run    *Run
 	// resolving is the episode whose resolve is being decided.
 	resolving alert.EpisodeID
+	// supposed says that the run is only supposed: the state does not know it.
+	supposed bool
 }
 
 func (d *decider) emit(ev Event) {
@@ -230,7 +232,13 @@ func (d *decider) endAsking(rule *Rule, o RunFinal, format string, args ...any) 
 
 // withoutRule ends a run whose rule cannot be had. A repeat of its alert starts
 // one under the rules in force.
-func (d *decider) withoutRule(err error) { d.endAsking(nil, HeldBack, "%v", err) }
+func (d *decider) withoutRule(err error) {
+	if u := d.run.Undoing; u != nil {
+		d.endAsking(nil, Uncured, "%s; what it did is not all put back: %v", u.Reason, err)
+		return
+	}
+	d.endAsking(nil, HeldBack, "%v", err)
+}
 
 func (d *decider) escalate(rule *Rule, reason string) {
 	var routes []Route
@@ -253,6 +261,7 @@ func render(routings []Routing, scope Scope) ([]Route, error) {
 		if r.To != nil {
 			to, err := r.To(scope)
 			if err != nil {
+				to = ""
 				errs = append(errs, fmt.Errorf("reporter %s: %w", r.Reporter, err))
 			}
 			route.To = to

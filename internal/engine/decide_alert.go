@@ -100,14 +100,17 @@ func (d *decider) onResolve() {
 	if d.firing() {
 		return
 	}
+	if d.run.Undoing != nil && d.run.Phase != PhaseParked {
+		return // what was done is put back all the same
+	}
 	switch d.run.Phase {
-	case PhasePlanning, PhaseHeld, PhaseApproval, PhaseRetrying:
+	case PhasePlanning, PhaseHeld, PhaseChecking, PhaseApproval, PhaseRetrying:
 		d.end(SelfResolved, "the alert resolved before the next action")
 	case PhaseVerifying:
 		d.checkCured()
 	case PhaseParked:
 		d.end(Undetermined, "the alert resolved; %s", d.run.Why)
-	case PhaseExecuting, PhaseEnded:
+	case PhaseExecuting, PhaseUndoing, PhaseEnded:
 		// An action under way is seen through, and then verified.
 	}
 }
@@ -138,13 +141,17 @@ func (d *decider) match(id alert.EpisodeID, a alert.Alert) {
 	}
 }
 
-// setOff joins the active run of this rule and target, or starts one.
+// setOff joins the active run of this rule and group or target, or starts one.
 func (d *decider) setOff(id alert.EpisodeID, a alert.Alert, m Match) {
 	ep := d.st.Episodes[id]
 	if ep != nil && slices.Contains(ep.Settled, m.Rule.Name) {
 		return
 	}
-	if runs := d.st.index.handling[pastKey(m.Rule.Name, m.Target)]; len(runs) > 0 {
+	joins := pastKey(m.Rule.Name, m.Target)
+	if m.Group != "" {
+		joins = groupKey(m.Rule.Name, m.Group)
+	}
+	if runs := d.st.index.handling[joins]; len(runs) > 0 {
 		if !slices.Contains(d.st.Runs[runs[0]].Episodes, id) {
 			d.emit(RunJoined{Run: runs[0], Episode: id})
 		}

@@ -21,7 +21,7 @@ func (d *decider) obey(c Command) string {
 	case Resume:
 		// The workers may have obeyed a pause that never came here: their runs
 		// are held, and wait for this word.
-		if _, ok := d.st.Paused[c.Scope]; !ok && len(d.st.index.paused) == 0 {
+		if _, ok := d.st.Paused[c.Scope]; !ok && len(d.st.index.waiting[waitPause]) == 0 {
 			return fmt.Sprintf("scope %q is not paused", c.Scope)
 		}
 		d.emit(ScopeResumed{Scope: c.Scope, By: c.By})
@@ -42,10 +42,10 @@ func (d *decider) obeyForRun(c Command) string {
 	}
 	d.about(r)
 	if c.Verb == Cancel {
-		if d.run.Phase == PhaseExecuting {
+		if t := d.run.Task; t != nil && t.Kind.Changes() {
 			return fmt.Sprintf("run %s has an action under way; cancel it when its outcome is known", r.ID)
 		}
-		d.end(Cancelled, "cancelled by %s: %s", c.By, c.Reason)
+		d.cancel(c)
 		return ""
 	}
 	if d.run.Phase != PhaseApproval {
@@ -65,4 +65,20 @@ func (d *decider) obeyForRun(c Command) string {
 	d.emit(ApprovalGiven{Run: d.run.ID, Plan: c.Plan, By: c.By})
 	d.judge(rule)
 	return ""
+}
+
+// cancel ends a run as it stands. What it has begun to put back is not all as it
+// was before, and people must know.
+func (d *decider) cancel(c Command) {
+	reason := fmt.Sprintf("cancelled by %s: %s", c.By, c.Reason)
+	if d.run.Undoing == nil || d.run.Phase == PhaseParked {
+		d.end(Cancelled, "%s", reason)
+		return
+	}
+	rule, err := d.rule()
+	if err != nil {
+		d.endAsking(nil, Cancelled, "%s; what it did is not all put back", reason)
+		return
+	}
+	d.endAsking(rule, Cancelled, "%s; %s", reason, d.undone(rule, "cancelled"))
 }

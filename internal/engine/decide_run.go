@@ -67,14 +67,25 @@ func (d *decider) judge(rule *Rule) {
 		return
 	}
 	mode := d.mode(rule)
+	if mode != ModeShadow && !mode.Acts() {
+		d.refrain(rule, Observed, "mode %q only records", mode)
+		return
+	}
 	spends, v := d.guards(rule)
+	if !v.held() {
+		if d.stale(rule) {
+			d.look()
+			return
+		}
+		v = d.healthy(rule)
+	}
 	switch {
+	case !v.held() && d.checkDue(rule):
+		d.issueCheck(rule)
 	case mode == ModeShadow && v.held():
 		d.refrain(rule, Shadowed, "would have been held by %s: %s", v.guard, v.reason)
 	case mode == ModeShadow:
 		d.refrain(rule, Shadowed, "would have: %s", d.summary())
-	case !mode.Acts():
-		d.refrain(rule, Observed, "mode %q only records", mode)
 	case v.guard == GuardFreshness:
 		why := v.reason
 		if d.run.Guard != "" {
@@ -82,19 +93,26 @@ func (d *decider) judge(rule *Rule) {
 		}
 		d.endAsking(rule, HeldBack, "%s", why)
 	case v.held():
-		d.hold(v.guard, v.reason, v.until)
-	case mode == ModeApprove && d.run.Approved != d.run.PlanDigest():
+		d.hold(v)
+	default:
+		d.act(rule, mode, spends)
+	}
+}
+
+// act does what no guard is against, or asks a person first.
+func (d *decider) act(rule *Rule, mode Mode, spends []Spend) {
+	if mode == ModeApprove && d.run.Approved != d.run.PlanDigest() {
 		asked := ApprovalAsked{Run: d.run.ID, Plan: d.run.PlanDigest()}
 		if wait := rule.Guards.Approval; wait > 0 {
 			asked.Until = d.at.Add(wait)
 		}
 		d.emit(asked)
-	default:
-		if !d.run.Allowed {
-			d.emit(RunAllowed{Run: d.run.ID, Attempt: d.run.Attempt, Plan: d.run.PlanDigest(), Spends: spends})
-		}
-		d.issueExecute(rule)
+		return
 	}
+	if !d.run.Allowed {
+		d.emit(RunAllowed{Run: d.run.ID, Attempt: d.run.Attempt, Plan: d.run.PlanDigest(), Spends: spends})
+	}
+	d.issueExecute(rule)
 }
 
 // refrain ends a run that may not act. If it acted on a rung before, its trouble
@@ -155,19 +173,17 @@ func (d *decider) issueVerify(rule *Rule, until time.Time) {
 	}
 	t.NotAfter = t.Deadline
 	t.Timeout = t.Deadline.Sub(d.at)
-	for _, p := range a.Verify.Probes {
-		params, err := p.Params(d.scope(rule))
-		if err != nil {
-			d.attemptFailed(rule, false, "verify %s: %v", p.Kind, err)
-			return
-		}
-		t.Probes = append(t.Probes, ProbeTask{Kind: p.Kind, Params: params})
+	var err error
+	if t.Probes, err = d.probes(rule, a.Verify.Probes); err != nil {
+		d.attemptFailed(rule, false, "verify %v", err)
+		return
 	}
 	d.issue(t, 0, t.Deadline.Add(answerSlack))
 }
 
-func (d *decider) verified(rule *Rule, res Result) {
+func (d *decider) verified(rule *Rule, t Task, res Result) {
 	switch {
+	case res.Failure != nil && d.verifyLater(rule, t, *res.Failure):
 	case res.Failure != nil:
 		d.attemptFailed(rule, false, "not known to be cured: verification failed: %s", res.Failure.Message)
 	case !res.Verified:
@@ -175,6 +191,21 @@ func (d *decider) verified(rule *Rule, res Result) {
 	default:
 		d.checkCured()
 	}
+}
+
+// verifyLater asks for the probes again after a failure that may pass, if that is
+// still within the wait for the cure.
+func (d *decider) verifyLater(rule *Rule, t Task, f Failure) bool {
+	if f.Class != ClassRetryable && f.Class != ClassExpired {
+		return false
+	}
+	delay := max(f.RetryAfter, backoff(max(d.attempt(rule).Backoff, time.Second), d.run.Tries, t.ID), time.Second)
+	at := d.at.Add(delay)
+	if !at.Before(d.run.VerifyUntil) {
+		return false
+	}
+	d.emit(RetryScheduled{Run: d.run.ID, Task: t.Kind, Action: d.action(t), At: at, Reason: f.Message})
+	return true
 }
 
 func unmet(checks []Check) string {
@@ -199,7 +230,7 @@ func (d *decider) checkCured() {
 		return
 	}
 	v := d.attempt(rule).Verify
-	if len(v.Probes) > 0 && d.run.ProbesAt.IsZero() {
+	if len(v.Probes) > 0 && d.run.ProbesAt.IsZero() || d.run.RetryTask == TaskVerify {
 		return // the probes' answer, or its absence, comes on its own
 	}
 	if v.AlertResolved {

@@ -114,27 +114,47 @@ func (d *decider) result(res Result) {
 	task := *d.run.Task
 	if reason := d.misfit(task, res); reason != "" {
 		res = Result{Task: res.Task, Worker: res.Worker, At: res.At, Failure: &Failure{Class: ClassUnknown, Message: reason}}
-		if task.Kind != TaskExecute {
+		if !task.Kind.Changes() {
 			res.Failure.Class = ClassTerminal
 		}
 	}
-	d.emit(TaskAnswered{Run: id, Result: res})
+	d.emit(TaskAnswered{Run: id, Task: task.Kind, Result: res})
 	rule, err := d.rule()
 	switch {
-	case task.Kind == TaskExecute && res.Failure != nil && !res.Failure.Class.harmless():
+	case task.Kind.Changes() && res.Failure != nil && !res.Failure.Class.harmless():
 		// Whatever the rule says, and even if it is not to be had.
-		d.park(rule, "it is not known whether %s was applied: %s", task.Action, res.Failure.Message)
+		d.park(rule, "it is not known whether %s: %s", became(task), res.Failure.Message)
 	case err != nil:
 		d.withoutRule(err)
+	default:
+		d.goOn(rule, task, res)
+	}
+}
+
+// goOn takes what came of a task to what is next.
+func (d *decider) goOn(rule *Rule, task Task, res Result) {
+	switch {
 	case task.Kind == TaskVerify:
-		d.verified(rule, res)
+		d.verified(rule, task, res)
 	case res.Failure != nil:
 		d.failed(rule, task, *res.Failure)
 	case task.Kind == TaskPlan:
 		d.planned(rule)
+	case task.Kind == TaskCheck:
+		d.checked(rule, res)
+	case task.Kind == TaskUndo:
+		d.undo(rule)
 	default:
 		d.executed(rule)
 	}
+}
+
+// became says what a task that changes its target was to do.
+func became(t Task) string {
+	if t.Kind == TaskUndo {
+		return t.Action + " was put back"
+	}
+	return t.Action + " was applied"
 }
 
 // misfit says why a result is not an answer to its task.
@@ -150,15 +170,18 @@ func (d *decider) misfit(t Task, res Result) string {
 		return fmt.Sprintf("the worker answered a task of kind %s in more than one way", t.Kind)
 	case res.Failure != nil:
 		return ""
-	case t.Kind == TaskVerify && (res.Verified || given == 0):
+	case (t.Kind == TaskVerify || t.Kind == TaskCheck) && (res.Verified || given == 0):
 		return ""
-	case t.Kind == TaskExecute && res.Outcome != nil:
+	case t.Kind.Changes() && res.Outcome != nil:
 		return ""
 	case t.Kind != TaskPlan || res.Plan == nil:
 		return fmt.Sprintf("the worker's answer is none to a task of kind %s", t.Kind)
 	}
 	if err := res.Plan.Target.Validate(); err != nil {
 		return "the worker's plan has no canonical target: " + err.Error()
+	}
+	if h := res.Plan.Health; h != nil && min(h.Total, h.Healthy, h.Disrupts) < 0 {
+		return "the worker's plan counts less than no instances"
 	}
 	// The guards and the hold are for the target that the run has.
 	if d.run.Acted > 0 && res.Plan.Target != d.run.Target {
@@ -169,21 +192,51 @@ func (d *decider) misfit(t Task, res Result) string {
 
 // failed decides by the class of a failure, and by nothing else.
 func (d *decider) failed(rule *Rule, t Task, f Failure) {
-	action := len(d.run.Plans)
-	if t.Kind == TaskExecute {
-		action = d.run.Done
-	}
 	switch f.Class {
 	case ClassRetryable, ClassExpired:
-		d.retry(rule, t, action, f)
+		d.retry(rule, t, f)
 	case ClassPlanChanged:
-		d.replan(rule, action, f.Message)
+		if t.Kind == TaskPlan || t.Kind == TaskExecute {
+			d.replan(rule, d.action(t), f.Message)
+			return
+		}
+		d.giveUp(rule, t, f.Message)
 	case ClassPaused:
-		d.hold(GuardPaused, f.Message, d.at.Add(pauseAgain))
+		d.hold(verdict{guard: GuardPaused, reason: f.Message, until: d.at.Add(pauseAgain), waits: waitPause})
 	case ClassTerminal, ClassUnknown:
-		d.attemptFailed(rule, false, "%s: %s", t.Action, f.Message)
+		d.giveUp(rule, t, f.Message)
 	default:
-		d.attemptFailed(rule, false, "%s: failure of class %q, which this build does not know: %s", t.Action, f.Class, f.Message)
+		d.giveUp(rule, t, fmt.Sprintf("failure of class %q, which this build does not know: %s", f.Class, f.Message))
+	}
+}
+
+// action is the number of the action in the attempt that a task is for.
+func (d *decider) action(t Task) int {
+	switch t.Kind {
+	case TaskPlan:
+		return len(d.run.Plans)
+	case TaskExecute:
+		return d.run.Done
+	case TaskUndo:
+		for _, done := range d.run.Actions {
+			if done.Task == t.Undoes {
+				return done.Action
+			}
+		}
+	case TaskCheck, TaskVerify:
+	}
+	return 0
+}
+
+// giveUp ends what a task was for, when it is not to be asked again.
+func (d *decider) giveUp(rule *Rule, t Task, why string) {
+	switch t.Kind {
+	case TaskUndo:
+		d.notPutBack(rule, why)
+	case TaskCheck:
+		d.attemptFailed(rule, false, "its precondition is not known to hold: %s", why)
+	case TaskPlan, TaskExecute, TaskVerify:
+		d.attemptFailed(rule, false, "%s: %s", t.Action, why)
 	}
 }
 
@@ -194,14 +247,17 @@ func (d *decider) park(rule *Rule, format string, args ...any) {
 }
 
 // retry asks again later, as often as the rung allows.
-func (d *decider) retry(rule *Rule, t Task, action int, f Failure) {
-	a := d.attempt(rule)
-	if d.run.Tries >= a.Retries {
-		d.attemptFailed(rule, false, "%s: %s (tried %d times)", t.Action, f.Message, d.run.Tries+1)
+func (d *decider) retry(rule *Rule, t Task, f Failure) {
+	a, tries := d.attempt(rule), d.run.Tries
+	if t.Kind.Changes() {
+		tries = d.run.ActTries
+	}
+	if tries >= a.Retries {
+		d.giveUp(rule, t, fmt.Sprintf("%s (tried %d times)", f.Message, tries+1))
 		return
 	}
-	delay := max(f.RetryAfter, backoff(a.Backoff, d.run.Tries, t.ID), time.Second)
-	d.emit(RetryScheduled{Run: d.run.ID, Task: t.Kind, Action: action, At: d.at.Add(delay), Reason: f.Message})
+	delay := max(f.RetryAfter, backoff(a.Backoff, tries, t.ID), time.Second)
+	d.emit(RetryScheduled{Run: d.run.ID, Task: t.Kind, Action: d.action(t), At: d.at.Add(delay), Reason: f.Message})
 }
 
 // backoff doubles with each try and spreads by a quarter up or down. The spread
@@ -231,12 +287,26 @@ func (d *decider) replan(rule *Rule, action int, reason string) {
 	d.issuePlan()
 }
 
-// attemptFailed climbs to the next rung, or asks people.
+// attemptFailed puts back what the attempt did, if it is to be, and then climbs
+// to the next rung, or asks people.
 func (d *decider) attemptFailed(rule *Rule, seen bool, format string, args ...any) {
+	reason := strings.TrimSpace(fmt.Sprintf(format, args...))
+	switch {
+	case d.undoes(rule):
+		d.emit(UndoStarted{Run: d.run.ID, Attempt: d.run.Attempt, Reason: reason, Seen: seen})
+		d.undo(rule)
+	case d.attempt(rule).Undo && d.run.Done > 0:
+		d.fail(rule, seen, "%s; %s", reason, d.undone(rule, ""))
+	default:
+		d.fail(rule, seen, "%s", reason)
+	}
+}
+
+func (d *decider) fail(rule *Rule, seen bool, format string, args ...any) {
 	reason := fmt.Sprintf(format, args...)
 	d.emit(AttemptFailed{Run: d.run.ID, Attempt: d.run.Attempt, Reason: reason, Seen: seen})
 	if d.run.Attempt >= len(rule.Attempts) {
-		d.endAsking(rule, Uncured, "%s", strings.TrimSpace(reason))
+		d.endAsking(rule, Uncured, "%s", reason)
 		return
 	}
 	d.issuePlan()

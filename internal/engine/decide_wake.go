@@ -11,12 +11,12 @@ func (d *decider) wake(id string) {
 	d.about(r)
 	rule, err := d.rule()
 	// An action under way is not forgotten for want of its rule.
-	if err != nil && d.run.Phase != PhaseParked && d.run.Phase != PhaseExecuting {
+	if err != nil && d.run.Phase != PhaseParked && d.run.Phase != PhaseExecuting && d.run.Phase != PhaseUndoing {
 		d.withoutRule(err)
 		return
 	}
 	switch d.run.Phase {
-	case PhasePlanning:
+	case PhasePlanning, PhaseChecking:
 		d.unanswered(rule)
 	case PhaseHeld:
 		d.rejudge(rule)
@@ -24,8 +24,8 @@ func (d *decider) wake(id string) {
 		d.endAsking(rule, Unapproved, "nobody approved within %s", rule.Guards.Approval)
 	case PhaseRetrying:
 		d.again(rule)
-	case PhaseExecuting:
-		d.park(rule, "no worker answered task %s in time: it is not known whether %s was applied", d.run.Task.ID, d.run.Task.Action)
+	case PhaseExecuting, PhaseUndoing:
+		d.park(rule, "no worker answered task %s in time: it is not known whether %s", d.run.Task.ID, became(*d.run.Task))
 	case PhaseVerifying:
 		d.verifyDue(rule)
 	case PhaseParked:
@@ -34,11 +34,11 @@ func (d *decider) wake(id string) {
 	}
 }
 
-// unanswered gives up a plan that no worker made in time.
+// unanswered gives up a plan or a check that no worker made in time.
 func (d *decider) unanswered(rule *Rule) {
 	t := *d.run.Task
 	d.emit(TaskUnanswered{Run: d.run.ID, Task: t.ID})
-	d.retry(rule, t, len(d.run.Plans), Failure{
+	d.retry(rule, t, Failure{
 		Class: ClassRetryable, Message: fmt.Sprintf("no worker of group %q answered", t.Group),
 	})
 }
@@ -46,6 +46,10 @@ func (d *decider) unanswered(rule *Rule) {
 // rejudge asks the guards again. A hold may stand in the middle of an attempt,
 // with a plan still to make.
 func (d *decider) rejudge(rule *Rule) {
+	if d.run.Undoing != nil {
+		d.undo(rule)
+		return
+	}
 	if len(d.run.Plans) < len(d.attempt(rule).Do) {
 		if !d.firing() {
 			d.end(SelfResolved, "the alert resolved before the next action")
@@ -60,6 +64,8 @@ func (d *decider) rejudge(rule *Rule) {
 // again asks a task that failed in a way that may pass.
 func (d *decider) again(rule *Rule) {
 	switch {
+	case d.run.Undoing != nil:
+		d.undo(rule)
 	case !d.firing():
 		d.end(SelfResolved, "the alert resolved before the next action")
 	case d.run.RetryTask == TaskPlan:
@@ -73,6 +79,10 @@ func (d *decider) again(rule *Rule) {
 // that must hold for a while has done so.
 func (d *decider) verifyDue(rule *Rule) {
 	v := d.attempt(rule).Verify
+	if d.run.RetryTask == TaskVerify {
+		d.verifyAgain(rule)
+		return
+	}
 	if t := d.run.Task; t != nil {
 		d.emit(TaskUnanswered{Run: d.run.ID, Task: t.ID})
 		d.attemptFailed(rule, false, "no worker of group %q answered the verification", t.Group)
@@ -83,4 +93,13 @@ func (d *decider) verifyDue(rule *Rule) {
 		return
 	}
 	d.checkCured()
+}
+
+// verifyAgain asks for the probes once more, for what is left of the wait.
+func (d *decider) verifyAgain(rule *Rule) {
+	if !d.at.Before(d.run.VerifyUntil) {
+		d.attemptFailed(rule, false, "not known to be cured: verification failed: %s", d.run.Why)
+		return
+	}
+	d.issueVerify(rule, d.run.VerifyUntil)
 }

@@ -110,8 +110,10 @@ type TaskIssued struct {
 
 // TaskAnswered is a worker's answer to the task that its run waits for.
 type TaskAnswered struct {
-	Run    string `json:"run"`
-	Result Result `json:"result"`
+	Run string `json:"run"`
+	// Task is the task's kind.
+	Task   TaskKind `json:"task,omitempty"`
+	Result Result   `json:"result"`
 }
 
 // TaskUnanswered says that a read-only task was given up.
@@ -140,6 +142,10 @@ type Replanned struct {
 	Run    string `json:"run"`
 	Action int    `json:"action"`
 	Reason string `json:"reason"`
+	// Stale says that nothing is known to have changed: what the plans tell of
+	// the target's health is only too old to be judged. It does not count among
+	// the plans that an attempt may make anew.
+	Stale bool `json:"stale,omitempty"`
 }
 
 // RunHeld says which guard holds a run, and why. It is judged again at Until,
@@ -211,7 +217,8 @@ type UndoStarted struct {
 	Run     string `json:"run"`
 	Attempt int    `json:"attempt"`
 	Reason  string `json:"reason"`
-	// Seen is as in AttemptFailed.
+	// Seen is as in AttemptFailed, and as of now: the AttemptFailed that follows
+	// says it again, but is no newer sign.
 	Seen bool `json:"seen,omitempty"`
 }
 

@@ -8,13 +8,18 @@ import (
 
 // The guards, by the names that the ledger gives them.
 const (
-	GuardPaused    = "paused"
-	GuardFreshness = "freshness"
-	GuardFlap      = "flap"
-	GuardBusy      = "busy"
-	GuardCooldown  = "cooldown"
-	GuardLimit     = "limit"
-	GuardBudget    = "budget"
+	GuardFreshness  = "freshness"
+	GuardPaused     = "paused"
+	GuardWindow     = "window"
+	GuardBusy       = "busy"
+	GuardUnless     = "unless"
+	GuardRequires   = "requires"
+	GuardFlap       = "flap"
+	GuardCooldown   = "cooldown"
+	GuardLimit      = "limit"
+	GuardConcurrent = "concurrent"
+	GuardBudget     = "budget"
+	GuardMinHealthy = "minHealthy"
 )
 
 const (
@@ -31,22 +36,27 @@ const (
 // verdict is one guard's no; the zero value is a yes.
 type verdict struct {
 	guard, reason string
-	until         time.Time
+	// until is when the guard may let it pass; zero if nobody can tell. Waits is
+	// what it may let it pass for before that: see waits.go.
+	until time.Time
+	waits string
 }
 
 func (v verdict) held() bool { return v.guard != "" }
 
 // hold records a no. The run is judged again when the guard may let it pass, and
-// no later than its alert becomes too old to act on.
-func (d *decider) hold(guard, reason string, until time.Time) {
+// no later than its alert becomes too old to act on. What was done is put back
+// however old the alert is.
+func (d *decider) hold(v verdict) {
 	latest := d.at.Add(holdAtMost)
-	if rule, err := d.rule(); err == nil && rule.Guards.Freshness > 0 {
+	if rule, err := d.rule(); err == nil && rule.Guards.Freshness > 0 && d.run.Undoing == nil {
 		latest = later(d.evidence().Add(rule.Guards.Freshness), d.at.Add(time.Second))
 	}
+	until := v.until
 	if until.IsZero() || until.After(latest) {
 		until = latest
 	}
-	d.emit(RunHeld{Run: d.run.ID, Guard: guard, Reason: reason, Until: until})
+	d.emit(RunHeld{Run: d.run.ID, Guard: v.guard, Reason: v.reason, Until: until, Waits: v.waits})
 }
 
 // evidence is the newest sign that the trouble goes on.
@@ -60,16 +70,44 @@ func (d *decider) evidence() time.Time {
 	return newest
 }
 
-// guards judges all of them, the cheapest reason first, and returns what the
-// attempt would spend of the budgets. An attempt that was allowed before is
-// judged again, but counts only once.
-func (d *decider) guards(rule *Rule) ([]Spend, verdict) {
-	checks := []func(*Rule) verdict{d.fresh, d.unpaused, d.free}
-	if !d.run.Allowed {
-		checks = append(checks, d.calm, d.cool, d.withinLimits)
+// guard is one guard by its name.
+type guard struct {
+	name  string
+	judge func(*Rule) verdict
+}
+
+// standing are the guards that are judged before every action.
+func (d *decider) standing() []guard {
+	return []guard{
+		{GuardFreshness, d.fresh},
+		{GuardPaused, d.unpaused},
+		{GuardWindow, d.inTime},
+		{GuardBusy, d.free},
+		{GuardUnless, d.uninhibited},
+		{GuardRequires, d.required},
 	}
-	for _, check := range checks {
-		if v := check(rule); v.held() {
+}
+
+// counted are the guards that are judged before the first action of an attempt.
+func (d *decider) counted() []guard {
+	return []guard{
+		{GuardFlap, d.calm},
+		{GuardCooldown, d.cool},
+		{GuardLimit, d.withinLimits},
+		{GuardConcurrent, d.fewAtOnce},
+	}
+}
+
+// guards judges all but that of the target's health, the cheapest reason first,
+// and returns what the attempt would spend of the budgets. An attempt that was
+// allowed before is judged again, but counts only once.
+func (d *decider) guards(rule *Rule) ([]Spend, verdict) {
+	guards := d.standing()
+	if !d.run.Allowed {
+		guards = append(guards, d.counted()...)
+	}
+	for _, g := range guards {
+		if v := g.judge(rule); v.held() {
 			return nil, v
 		}
 	}
@@ -82,7 +120,7 @@ func (d *decider) guards(rule *Rule) ([]Spend, verdict) {
 func (d *decider) fresh(rule *Rule) verdict {
 	most := rule.Guards.Freshness
 	if age := d.at.Sub(d.evidence()); most > 0 && age >= most {
-		return verdict{GuardFreshness, fmt.Sprintf("the newest sign that the alert fires is %s old, the rule allows %s", age.Round(time.Second), most), time.Time{}}
+		return verdict{guard: GuardFreshness, reason: fmt.Sprintf("the newest sign that the alert fires is %s old, the rule allows %s", age.Round(time.Second), most)}
 	}
 	return verdict{}
 }
@@ -90,7 +128,7 @@ func (d *decider) fresh(rule *Rule) verdict {
 func (d *decider) unpaused(rule *Rule) verdict {
 	for _, scope := range Scopes(rule.Name, d.run.Target) {
 		if p, ok := d.st.Paused[scope]; ok {
-			return verdict{GuardPaused, fmt.Sprintf("%s is paused by %s: %s", scope, p.By, p.Reason), time.Time{}}
+			return verdict{guard: GuardPaused, reason: fmt.Sprintf("%s is paused by %s: %s", scope, p.By, p.Reason), waits: waitPause}
 		}
 	}
 	return verdict{}
@@ -98,7 +136,10 @@ func (d *decider) unpaused(rule *Rule) verdict {
 
 func (d *decider) free(*Rule) verdict {
 	if other, ok := d.st.index.holders[d.run.Target.String()]; ok && other != d.run.ID {
-		return verdict{GuardBusy, fmt.Sprintf("run %s of rule %s is at work on %s", other, d.st.Runs[other].Rule, d.run.Target), time.Time{}}
+		return verdict{
+			guard: GuardBusy, reason: fmt.Sprintf("run %s of rule %s is at work on %s", other, d.st.Runs[other].Rule, d.run.Target),
+			waits: waitTarget(d.run.Target),
+		}
 	}
 	return verdict{}
 }
@@ -108,20 +149,36 @@ func (d *decider) calm(rule *Rule) verdict {
 	if flap.Count == 0 {
 		return verdict{}
 	}
-	for _, id := range d.run.Episodes {
-		ep := d.st.Episodes[id]
-		if ep == nil {
-			continue
-		}
-		series := d.st.Series[ep.Alert.Series()]
-		if series == nil {
-			continue
-		}
-		if until, full := d.full(series.Opens, flap); full {
-			return verdict{GuardFlap, fmt.Sprintf("the alert flaps: it began %d times within %s", d.within(series.Opens, flap.Per), flap.Per), until}
+	for _, opens := range d.opens() {
+		if until, full := d.full(opens, flap); full {
+			return verdict{guard: GuardFlap, reason: fmt.Sprintf("the alert flaps: it began %d times within %s", d.within(opens, flap.Per), flap.Per), until: until}
 		}
 	}
 	return verdict{}
+}
+
+// opens are the times at which each alert of the run began.
+func (d *decider) opens() [][]time.Time {
+	var all [][]time.Time
+	for _, id := range d.run.Episodes {
+		a := d.run.Alert
+		ep := d.st.Episodes[id]
+		switch {
+		case ep != nil:
+			a = ep.Alert
+		case !d.supposed:
+			continue
+		}
+		var opens []time.Time
+		if series := d.st.Series[a.Series()]; series != nil {
+			opens = series.Opens
+		}
+		if ep == nil {
+			opens = append(slices.Clone(opens), d.at)
+		}
+		all = append(all, opens)
+	}
+	return all
 }
 
 func (d *decider) cool(rule *Rule) verdict {
@@ -134,7 +191,10 @@ func (d *decider) cool(rule *Rule) verdict {
 			continue // the rungs of one run do not wait for each other
 		}
 		if until := a.At.Add(rule.Guards.Cooldown); d.at.Before(until) {
-			return verdict{GuardCooldown, fmt.Sprintf("run %s acted on this target at %s, the cooldown is %s", a.Run, a.At.UTC().Format(time.TimeOnly), rule.Guards.Cooldown), until}
+			return verdict{
+				guard: GuardCooldown, until: until,
+				reason: fmt.Sprintf("run %s acted on this target at %s, the cooldown is %s", a.Run, a.At.UTC().Format(time.TimeOnly), rule.Guards.Cooldown),
+			}
 		}
 		break
 	}
@@ -152,57 +212,13 @@ func (d *decider) withinLimits(rule *Rule) verdict {
 	}
 	for _, limit := range rule.Guards.Limits {
 		if until, full := d.full(times, limit); full {
-			return verdict{GuardLimit, fmt.Sprintf("the rule acted on this target %d times within %s, the limit is %d", d.within(times, limit.Per), limit.Per, limit.Count), until}
+			return verdict{
+				guard: GuardLimit, until: until,
+				reason: fmt.Sprintf("the rule acted on this target %d times within %s, the limit is %d", d.within(times, limit.Per), limit.Per, limit.Count),
+			}
 		}
 	}
 	return verdict{}
-}
-
-func (d *decider) budgets(rule *Rule) ([]Spend, verdict) {
-	set, ok := d.sets.Set(d.run.RuleSet)
-	if !ok {
-		return nil, verdict{GuardBudget, "the budgets cannot be judged: the run's rule set is not available", time.Time{}}
-	}
-	var spends []Spend
-	for _, b := range set.Budgets() {
-		sp := Spend{Budget: b.Name}
-		if b.Key != nil {
-			key, err := b.Key(d.scope(rule))
-			if err != nil {
-				return nil, verdict{GuardBudget, fmt.Sprintf("budget %s cannot be judged: %v", b.Name, err), d.at.Add(holdAgain)}
-			}
-			sp.Key = key
-		}
-		times := d.st.Spent[spendKey(sp)]
-		if until, full := d.full(times, b.Rate); full {
-			return nil, verdict{GuardBudget, fmt.Sprintf("budget %s is spent: %d attempts within %s", label(sp), d.within(times, b.Rate.Per), b.Rate.Per), until}
-		}
-		if n := d.underRepair(sp); b.Concurrent > 0 && n >= b.Concurrent {
-			return nil, verdict{GuardBudget, fmt.Sprintf("budget %s is spent: %d targets are under repair", label(sp), n), d.at.Add(holdAgain)}
-		}
-		spends = append(spends, sp)
-	}
-	return spends, verdict{}
-}
-
-func label(sp Spend) string {
-	if sp.Key == "" {
-		return sp.Budget
-	}
-	return sp.Budget + " of " + sp.Key
-}
-
-// underRepair counts the runs that hold their target and counted against sp.
-func (d *decider) underRepair(sp Spend) int {
-	n := 0
-	for _, id := range d.st.index.holders {
-		for _, other := range d.st.Runs[id].Spends {
-			if other == sp && id != d.run.ID {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 // within counts the times of the last so long.

@@ -22,6 +22,8 @@ type fakeRule struct {
 	engine.Rule
 	alerts []string
 	err    error
+	// groupBy is the label whose value is the group.
+	groupBy string
 }
 
 // fakeSet is a rule set written in Go.
@@ -47,7 +49,7 @@ func (s *fakeSet) Match(a alert.Alert, _ time.Time) []engine.Match {
 	var found []engine.Match
 	for _, r := range s.rules {
 		if slices.Contains(r.alerts, a.Name) {
-			found = append(found, engine.Match{Rule: &r.Rule, Target: service(a.Labels["on"]), Err: r.err})
+			found = append(found, engine.Match{Rule: &r.Rule, Target: service(a.Labels["on"]), Group: a.Labels[r.groupBy], Err: r.err})
 		}
 	}
 	return found

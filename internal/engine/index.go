@@ -6,21 +6,28 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/tripgen/paramedic/internal/alert"
 )
 
-// index is what State derives from its runs to find them quickly.
+// index is what State derives from its runs and episodes to find them quickly.
 type index struct {
 	active map[string]struct{}
 	// tasks leads from an outstanding task to its run.
 	tasks map[string]string
-	// handling leads from rule and target, stated or canonical, to active runs.
+	// handling leads from rule and target, stated or canonical, and from rule
+	// and group, to active runs.
 	handling map[string][]string
-	// holders leads from a canonical target to the run that has it.
+	// holders leads from a canonical target to the run that has it; holding
+	// counts them by rule.
 	holders map[string]string
-	// busy are the runs that wait for a target, paused those that wait for the
-	// kill switch.
-	busy   map[string]map[string]struct{}
-	paused map[string]struct{}
+	holding map[string]int
+	// acting counts the active runs whose mode may act, by rule.
+	acting map[string]int
+	// waiting are the held runs, by what they wait for: see waits.go.
+	waiting map[string]map[string]struct{}
+	// firing are the episodes that fire, by the alert's name.
+	firing map[string]map[alert.EpisodeID]*Episode
 	// alarms wake what time alone decides, deadlines what waits for an answer.
 	alarms, deadlines wakes
 }
@@ -28,8 +35,8 @@ type index struct {
 func newIndex() index {
 	return index{
 		active: map[string]struct{}{}, tasks: map[string]string{},
-		handling: map[string][]string{}, holders: map[string]string{},
-		busy: map[string]map[string]struct{}{}, paused: map[string]struct{}{},
+		handling: map[string][]string{}, holders: map[string]string{}, holding: map[string]int{}, acting: map[string]int{},
+		waiting: map[string]map[string]struct{}{}, firing: map[string]map[alert.EpisodeID]*Episode{},
 	}
 }
 
@@ -47,11 +54,15 @@ func (x *index) add(r *Run) {
 		at, _ := slices.BinarySearch(x.handling[k], r.ID)
 		x.handling[k] = slices.Insert(x.handling[k], at, r.ID)
 	}
+	if r.Mode.Acts() {
+		x.acting[r.Rule]++
+	}
 	if r.Holds() {
 		x.holders[r.Target.String()] = r.ID
+		x.holding[r.Rule]++
 	}
-	if r.Phase == PhaseHeld {
-		x.addHeld(r)
+	if key := r.waitsFor(); key != "" {
+		enter(x.waiting, key, r.ID, struct{}{})
 	}
 	switch {
 	case r.WakeAt.IsZero():
@@ -76,41 +87,53 @@ func (x *index) remove(r *Run) {
 			x.handling[k] = ids
 		}
 	}
-	if r.Holds() && x.holders[r.Target.String()] == r.ID {
-		delete(x.holders, r.Target.String())
+	if r.Active() && r.Mode.Acts() {
+		uncount(x.acting, r.Rule)
 	}
-	if r.Phase == PhaseHeld {
-		delete(x.paused, r.ID)
-		if waiting := x.busy[r.Target.String()]; waiting != nil {
-			if delete(waiting, r.ID); len(waiting) == 0 {
-				delete(x.busy, r.Target.String())
-			}
+	if r.Holds() {
+		uncount(x.holding, r.Rule)
+		if x.holders[r.Target.String()] == r.ID {
+			delete(x.holders, r.Target.String())
 		}
+	}
+	if key := r.waitsFor(); key != "" {
+		leave(x.waiting, key, r.ID)
 	}
 }
 
-func (x *index) addHeld(r *Run) {
-	switch r.Guard {
-	case GuardPaused:
-		x.paused[r.ID] = struct{}{}
-	case GuardBusy:
-		target := r.Target.String()
-		if x.busy[target] == nil {
-			x.busy[target] = map[string]struct{}{}
-		}
-		x.busy[target][r.ID] = struct{}{}
+// fire enters an episode that fires, and unfire takes it out.
+func (x *index) fire(id alert.EpisodeID, ep *Episode) { enter(x.firing, ep.Alert.Name, id, ep) }
+
+func (x *index) unfire(id alert.EpisodeID, ep *Episode) { leave(x.firing, ep.Alert.Name, id) }
+
+func enter[K comparable, V any](sets map[string]map[K]V, key string, member K, v V) {
+	if sets[key] == nil {
+		sets[key] = map[K]V{}
+	}
+	sets[key][member] = v
+}
+
+func leave[K comparable, V any](sets map[string]map[K]V, key string, member K) {
+	if delete(sets[key], member); len(sets[key]) == 0 {
+		delete(sets, key)
+	}
+}
+
+func uncount(counts map[string]int, key string) {
+	if counts[key]--; counts[key] == 0 {
+		delete(counts, key)
 	}
 }
 
 func handlingKeys(r *Run) []string {
-	stated := pastKey(r.Rule, r.Stated)
-	if !r.Canonical() {
-		return []string{stated}
+	keys := []string{pastKey(r.Rule, r.Stated)}
+	if r.Canonical() && r.Target != r.Stated {
+		keys = append(keys, pastKey(r.Rule, r.Target))
 	}
-	if canonical := pastKey(r.Rule, r.Target); canonical != stated {
-		return []string{stated, canonical}
+	if r.Group != "" {
+		keys = append(keys, groupKey(r.Rule, r.Group))
 	}
-	return []string{stated}
+	return keys
 }
 
 // wake is an alarm of a run; wakes is a heap of them, ties by run, so that the

@@ -30,6 +30,7 @@ func (s *State) prune(before, at time.Time) {
 		lost := ep.Firing() && ep.LastFiring.Before(at.Add(-History)) && !s.anyActive(ep.Runs)
 		if lost || !ep.Firing() && ep.ResolvedAt.Before(before) {
 			delete(s.Episodes, id)
+			s.index.unfire(id, ep)
 			continue
 		}
 		ep.Runs = slices.DeleteFunc(ep.Runs, func(run string) bool { return s.Runs[run] == nil })
@@ -47,6 +48,11 @@ func (s *State) prune(before, at time.Time) {
 		p.Actions = slices.DeleteFunc(p.Actions, func(a PastAction) bool { return old(a.At) })
 		if r := s.Runs[p.Run]; len(p.Actions) == 0 && (r == nil || !r.Active()) {
 			delete(s.Past, key)
+		}
+	}
+	for rule, last := range s.Last {
+		if old(last.EndedAt) {
+			delete(s.Last, rule)
 		}
 	}
 	s.pruneSeries(old)

@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -16,10 +17,12 @@ type Phase string
 const (
 	PhasePlanning  Phase = "planning"
 	PhaseHeld      Phase = "held"
+	PhaseChecking  Phase = "checking"
 	PhaseApproval  Phase = "awaiting-approval"
 	PhaseExecuting Phase = "executing"
 	PhaseRetrying  Phase = "retrying"
 	PhaseVerifying Phase = "verifying"
+	PhaseUndoing   Phase = "undoing"
 	PhaseParked    Phase = "parked"
 	PhaseEnded     Phase = "ended"
 )
@@ -37,6 +40,8 @@ type Run struct {
 	Alert    alert.Alert       `json:"alert"`
 	Episodes []alert.EpisodeID `json:"episodes"`
 	Report   []Route           `json:"report,omitempty"`
+	// Group is what the rule's groupBy gave.
+	Group string `json:"group,omitempty"`
 
 	StartedAt time.Time `json:"startedAt"`
 	EndedAt   time.Time `json:"endedAt,omitzero"`
@@ -44,20 +49,36 @@ type Run struct {
 	// WakeAt is when time alone changes something; zero for never.
 	WakeAt time.Time `json:"wakeAt,omitzero"`
 	// Why is the reason of the last hold, wait, park or end.
-	Why     string   `json:"why,omitempty"`
-	Guard   string   `json:"guard,omitempty"`
-	Outcome RunFinal `json:"outcome,omitempty"`
+	Why   string `json:"why,omitempty"`
+	Guard string `json:"guard,omitempty"`
+	// Waits is what a held run is judged again for early: see waits.go. HeldAt is
+	// when it was judged last.
+	Waits   string    `json:"waits,omitempty"`
+	HeldAt  time.Time `json:"heldAt,omitzero"`
+	Outcome RunFinal  `json:"outcome,omitempty"`
 
 	// Attempt is the rung, from 0. The fields below it belong to this rung.
-	Attempt     int       `json:"attempt"`
-	Plans       []Plan    `json:"plans,omitempty"`
-	Done        int       `json:"done,omitempty"`
-	Allowed     bool      `json:"allowed,omitempty"`
-	Approved    string    `json:"approved,omitempty"`
-	Tries       int       `json:"tries,omitempty"`
-	Replans     int       `json:"replans,omitempty"`
+	Attempt int    `json:"attempt"`
+	Plans   []Plan `json:"plans,omitempty"`
+	// PlannedAt is when the newest plan came; zero once an action was done, since
+	// what the plans then left tell of the target's health is older than that.
+	PlannedAt time.Time `json:"plannedAt,omitzero"`
+	// Done counts the actions that were done, Actions are what came of them.
+	Done     int          `json:"done,omitempty"`
+	Actions  []DoneAction `json:"actions,omitempty"`
+	Allowed  bool         `json:"allowed,omitempty"`
+	Approved string       `json:"approved,omitempty"`
+	// Tries counts how often the present reading was tried again, ActTries how
+	// often the present change was.
+	Tries    int `json:"tries,omitempty"`
+	ActTries int `json:"actTries,omitempty"`
+	Replans  int `json:"replans,omitempty"`
+	// CheckedAt is when the precondition last held.
+	CheckedAt   time.Time `json:"checkedAt,omitzero"`
 	VerifyUntil time.Time `json:"verifyUntil,omitzero"`
 	ProbesAt    time.Time `json:"probesAt,omitzero"`
+	// Undoing is set while what the rung did is put back.
+	Undoing *Undoing `json:"undoing,omitempty"`
 
 	// Task is the one outstanding task.
 	Task *Task `json:"task,omitempty"`
@@ -73,10 +94,27 @@ type Run struct {
 	Spends   []Spend   `json:"spends,omitempty"`
 }
 
+// DoneAction is an action that was done, and all that it takes to put it back.
+type DoneAction struct {
+	// Action is its number in the attempt, Task the id of its execute task.
+	Action  int             `json:"action"`
+	Task    string          `json:"task"`
+	Params  json.RawMessage `json:"params,omitempty"`
+	Plan    *Plan           `json:"plan,omitempty"`
+	Outcome Outcome         `json:"outcome"`
+	PutBack bool            `json:"putBack,omitempty"`
+}
+
+// Undoing is why an attempt's actions are put back.
+type Undoing struct {
+	Reason string `json:"reason"`
+	Seen   bool   `json:"seen,omitempty"`
+}
+
 func newRun(e RunStarted, at time.Time) *Run {
 	return &Run{
 		ID: e.Run, Rule: e.Rule, RuleSet: e.RuleSet, Mode: e.Mode, Stated: e.Target,
-		Alert: e.Alert, Episodes: []alert.EpisodeID{e.Episode}, Report: e.Report,
+		Alert: e.Alert, Episodes: []alert.EpisodeID{e.Episode}, Report: e.Report, Group: e.Group,
 		StartedAt: at, Phase: PhasePlanning,
 	}
 }
@@ -112,101 +150,7 @@ func (r *Run) clone() *Run {
 	c := *r
 	c.Episodes = slices.Clone(r.Episodes)
 	c.Plans = slices.Clone(r.Plans)
+	c.Actions = slices.Clone(r.Actions)
 	c.Spends = slices.Clone(r.Spends)
 	return &c
-}
-
-// nextAttempt clears what belongs to the rung that ended.
-func (r *Run) nextAttempt(number int) {
-	r.Attempt = number
-	r.Plans, r.Done, r.Allowed, r.Approved = nil, 0, false, ""
-	r.Tries, r.Replans, r.Task = 0, 0, nil
-	r.VerifyUntil, r.ProbesAt = time.Time{}, time.Time{}
-}
-
-// apply folds one event of this run.
-func (r *Run) apply(ev Event, at time.Time) {
-	switch e := ev.(type) {
-	case RunJoined:
-		r.Episodes = append(r.Episodes, e.Episode)
-	case RunMerged:
-		r.end(Merged, "run "+e.Into+" has this target", at)
-	case RunContinued:
-		r.Continued = true
-		r.nextAttempt(e.Attempt)
-	case TaskIssued:
-		r.issued(e)
-	case TaskAnswered:
-		r.answered(e.Result, at)
-	case TaskUnanswered:
-		r.Task = nil
-	case RetryScheduled:
-		r.Phase, r.RetryTask, r.WakeAt, r.Why = PhaseRetrying, e.Task, e.At, e.Reason
-		r.Tries++
-	case Replanned:
-		r.Plans = r.Plans[:e.Action]
-		r.Replans++
-		r.Tries = 0
-	case RunHeld:
-		r.Phase, r.Guard, r.Why, r.WakeAt = PhaseHeld, e.Guard, e.Reason, e.Until
-	case RunAllowed:
-		r.Guard = ""
-		r.Allowed, r.Spends = true, e.Spends
-		r.Acted++
-	case ApprovalAsked:
-		r.Phase, r.WakeAt, r.Why = PhaseApproval, e.Until, "waits for approval of plan "+e.Plan
-	case ApprovalGiven:
-		r.Approved = e.Plan
-	case VerifyStarted:
-		r.Phase, r.VerifyUntil, r.WakeAt = PhaseVerifying, e.Until, e.Until
-	case VerifyWaiting:
-		r.WakeAt, r.Why = e.Until, e.Reason
-	case AttemptFailed:
-		if e.Seen {
-			r.Evidence = at
-		}
-		r.Why = e.Reason
-		r.nextAttempt(r.Attempt + 1)
-	case RunParked:
-		// An answer that comes after this no longer counts.
-		r.Task = nil
-		r.Phase, r.WakeAt, r.Why = PhaseParked, e.Until, e.Reason
-	case RunEnded:
-		r.end(e.Outcome, e.Reason, at)
-	}
-}
-
-func (r *Run) issued(e TaskIssued) {
-	t := e.Task
-	r.Task, r.WakeAt = &t, e.Until
-	r.Issued++
-	switch t.Kind {
-	case TaskPlan:
-		r.Phase = PhasePlanning
-	case TaskExecute:
-		r.Phase = PhaseExecuting
-	case TaskVerify:
-		r.Phase = PhaseVerifying
-	}
-}
-
-func (r *Run) answered(res Result, at time.Time) {
-	r.Task = nil
-	switch {
-	case res.Failure != nil:
-	case res.Plan != nil:
-		r.Plans = append(r.Plans, *res.Plan)
-		r.Target = r.Plans[0].Target
-		r.Tries = 0
-	case res.Outcome != nil:
-		r.Done++
-		r.Tries = 0
-	case res.Verified:
-		r.ProbesAt = at
-	}
-}
-
-func (r *Run) end(o RunFinal, why string, at time.Time) {
-	r.Phase, r.Outcome, r.Why, r.EndedAt = PhaseEnded, o, why, at
-	r.WakeAt, r.Task, r.Guard = time.Time{}, nil, ""
 }

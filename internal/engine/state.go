@@ -27,6 +27,8 @@ type State struct {
 	Past map[string]*Past `json:"past"`
 	// Uncured counts a rule's runs that ended uncured since the last cure.
 	Uncured map[string]int `json:"uncured"`
+	// Last is how the last run of a rule that acted ended.
+	Last map[string]LastRun `json:"last"`
 	// Spent are the times at which attempts were counted, by spendKey.
 	Spent    map[string][]time.Time `json:"spent"`
 	Paused   map[string]ScopePaused `json:"paused"`
@@ -76,6 +78,13 @@ type PastAction struct {
 	At  time.Time `json:"at"`
 }
 
+// LastRun is how a run ended.
+type LastRun struct {
+	Run     string    `json:"run"`
+	Outcome RunFinal  `json:"outcome"`
+	EndedAt time.Time `json:"endedAt"`
+}
+
 // NewState knows nothing.
 func NewState() *State {
 	s := &State{}
@@ -91,11 +100,17 @@ func (s *State) Reindex() {
 	s.Runs = orEmpty(s.Runs)
 	s.Past = orEmpty(s.Past)
 	s.Uncured = orEmpty(s.Uncured)
+	s.Last = orEmpty(s.Last)
 	s.Spent = orEmpty(s.Spent)
 	s.Paused = orEmpty(s.Paused)
 	s.index = newIndex()
 	for _, r := range s.Runs {
 		s.index.add(r)
+	}
+	for id, ep := range s.Episodes {
+		if ep.Firing() {
+			s.index.fire(id, ep)
+		}
 	}
 }
 
@@ -136,6 +151,9 @@ func (s *State) ActiveRuns() []*Run {
 }
 
 func pastKey(rule string, t Target) string { return rule + " " + t.String() }
+
+// groupKey cannot be a pastKey: no target has this byte.
+func groupKey(rule, group string) string { return rule + "\x00" + group }
 
 func spendKey(sp Spend) string { return sp.Budget + " " + sp.Key }
 

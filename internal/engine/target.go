@@ -14,7 +14,8 @@ type Target struct {
 	System string `json:"system"`
 	// Cluster is a configured cluster's name; empty outside Kubernetes.
 	Cluster string `json:"cluster,omitempty"`
-	// Namespace and Kind are Kubernetes'; empty elsewhere.
+	// Namespace and Kind are Kubernetes'; empty elsewhere. Namespace is empty
+	// for a kind that has none.
 	Namespace string `json:"namespace,omitempty"`
 	Kind      string `json:"kind,omitempty"`
 	// Name is the object's name, or, for "http", the service's.
@@ -22,8 +23,9 @@ type Target struct {
 }
 
 // String is the canonical form, such as
-// kubernetes/korea/production/Deployment/profile-service. Parts are escaped, so
-// no two targets share a form.
+// kubernetes/korea/production/Deployment/profile-service, or, for a kind without
+// a namespace, kubernetes/korea//Node/worker-1. Parts are escaped, so no two
+// targets share a form.
 func (t Target) String() string {
 	parts := []string{t.System}
 	if t.System == SystemKubernetes {
@@ -50,8 +52,22 @@ func (t Target) Validate() error {
 		return fmt.Errorf("target %q: no system", t.Name)
 	case t.Name == "":
 		return fmt.Errorf("target %q: no name", t.String())
-	case t.System == SystemKubernetes && (t.Cluster == "" || t.Namespace == "" || t.Kind == ""):
+	case t.System != SystemKubernetes:
+	case t.clusterScoped() && t.Namespace != "":
+		return fmt.Errorf("target %q: a %s is in no namespace", t.String(), t.Kind)
+	case t.clusterScoped() && t.Cluster == "":
+		return fmt.Errorf("target %q: the cluster must be given", t.String())
+	case !t.clusterScoped() && (t.Cluster == "" || t.Namespace == "" || t.Kind == ""):
 		return fmt.Errorf("target %q: cluster, namespace and kind must all be given", t.String())
 	}
 	return nil
+}
+
+// clusterScoped reports whether the kind is one that is in no namespace.
+func (t Target) clusterScoped() bool {
+	switch t.Kind {
+	case "Node", "PersistentVolume", "Namespace":
+		return true
+	}
+	return false
 }

@@ -17,6 +17,20 @@ func TestTarget(t *testing.T) {
 	if err := whole.Validate(); err != nil {
 		t.Error(err)
 	}
+	for _, kind := range []string{"Node", "PersistentVolume", "Namespace"} {
+		alone := engine.Target{System: engine.SystemKubernetes, Cluster: "korea", Kind: kind, Name: "n"}
+		if err := alone.Validate(); err != nil {
+			t.Error(err)
+		}
+		if got, want := alone.String(), "kubernetes/korea//"+kind+"/n"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		within, nowhere := alone, alone
+		within.Namespace, nowhere.Cluster = "production", ""
+		if within.Validate() == nil || nowhere.Validate() == nil {
+			t.Errorf("%s: valid in a namespace or in no cluster", kind)
+		}
+	}
 	for name, c := range map[string]engine.Target{
 		"no system":    {Name: "shop"},
 		"no name":      {System: engine.SystemHTTP},
@@ -47,8 +61,9 @@ func TestDigest(t *testing.T) {
 	p := engine.Plan{Target: service("a"), Summary: "restart", Precondition: []byte(`1`)}
 	same := p
 	same.Precondition = []byte(`2`)
+	same.Health = &engine.Health{Total: 1}
 	if p.Digest() != same.Digest() {
-		t.Error("the precondition counts")
+		t.Error("the precondition or the health counts")
 	}
 	other := p
 	other.Changes = []engine.Change{{Field: "replicas", From: "1", To: "2"}}

@@ -68,6 +68,78 @@ func TestVerifyByProbes(t *testing.T) {
 	})
 }
 
+func TestVerifyIsAskedAgain(t *testing.T) {
+	begin := func(t *testing.T, byAlert bool) *world {
+		r := probed(byAlert)
+		r.Guards.Freshness = time.Hour
+		w := newWorld(t, r)
+		w.verifying("a")
+		return w
+	}
+	t.Run("as long as there is time", func(t *testing.T) {
+		w := begin(t, false)
+		until := w.run(engine.PhaseVerifying).VerifyUntil
+		for range 4 { // 10, 20, 40, 80 seconds, more often than an action is
+			w.fail(w.task(engine.TaskVerify), engine.ClassRetryable)
+			w.says("task.answered", "retry.scheduled")
+			w.run(engine.PhaseVerifying)
+			w.passTo()
+			w.says("task.issued")
+			if task := w.task(engine.TaskVerify); !task.Deadline.Equal(until) {
+				t.Fatalf("asks until %s, want %s", task.Deadline, until)
+			}
+		}
+		w.verified()
+		w.outcome(engine.Cured)
+	})
+	t.Run("not beyond the wait", func(t *testing.T) {
+		w := begin(t, false)
+		w.pass(4*time.Minute + 58*time.Second)
+		w.fail(w.task(engine.TaskVerify), engine.ClassRetryable)
+		w.says("task.answered", "attempt.failed", "task.issued")
+		w.reason("not known to be cured")
+	})
+	t.Run("not if the engine comes too late to it", func(t *testing.T) {
+		w := begin(t, false)
+		w.fail(w.task(engine.TaskVerify), engine.ClassRetryable)
+		w.pass(10 * time.Minute)
+		w.says("attempt.failed", "task.issued")
+		w.reason("not known to be cured: verification failed: because retryable")
+	})
+	t.Run("when the failure says", func(t *testing.T) {
+		w := begin(t, false)
+		w.answer(w.task(engine.TaskVerify), engine.Result{Failure: &engine.Failure{Class: engine.ClassExpired, Message: "late", RetryAfter: 2 * time.Minute}})
+		if e := lastEvent[engine.RetryScheduled](w); e.At.Sub(w.now) != 2*time.Minute || e.Task != engine.TaskVerify {
+			t.Errorf("%+v", e)
+		}
+	})
+	t.Run("and the alert that resolves meanwhile ends nothing", func(t *testing.T) {
+		w := begin(t, true)
+		w.fail(w.task(engine.TaskVerify), engine.ClassRetryable)
+		w.send(resolved(firing("a")))
+		w.says("alert.resolved")
+		w.passTo()
+		w.says("task.issued")
+		w.pass(30 * time.Second)
+		w.verified()
+		w.outcome(engine.Cured)
+	})
+	t.Run("also the second time, when they held before", func(t *testing.T) {
+		w := begin(t, true)
+		w.verified()
+		w.says("task.answered", "verify.waiting")
+		w.send(resolved(firing("a")))
+		w.says("alert.resolved", "task.issued")
+		w.fail(w.task(engine.TaskVerify), engine.ClassRetryable)
+		w.says("task.answered", "retry.scheduled")
+		w.passTo()
+		w.says("task.issued")
+		w.pass(30 * time.Second)
+		w.verified()
+		w.outcome(engine.Cured)
+	})
+}
+
 func TestVerifyByProbesAndAlertTogether(t *testing.T) {
 	t.Run("probes first", func(t *testing.T) {
 		w := newWorld(t, probed(true))

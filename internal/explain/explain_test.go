@@ -64,6 +64,31 @@ func sayings() []saying {
 			explain.TopicVerify,
 			"Watches until Mar 4 05:06:07 UTC whether it helped: http, rollout.",
 		},
+		{
+			engine.TaskIssued{Task: engine.Task{Kind: engine.TaskCheck, Probes: []engine.ProbeTask{{Kind: "http"}, {Kind: "rollout"}}}},
+			explain.TopicVerify,
+			"Looks whether what the attempt needs first is so: http, rollout.",
+		},
+		{
+			engine.TaskIssued{Task: engine.Task{Kind: engine.TaskUndo, Action: "kubernetes.scale", Target: target, Outcome: &engine.Outcome{Summary: "scaled to 5"}}},
+			explain.TopicAction,
+			"Puts back kubernetes.scale on kubernetes/korea/production/Deployment/profile (attempt 1): scaled to 5.",
+		},
+		{
+			engine.TaskAnswered{Task: engine.TaskUndo, Result: engine.Result{Outcome: &engine.Outcome{Summary: "scaled to 3"}}},
+			explain.TopicAction,
+			"Put back: scaled to 3.",
+		},
+		{
+			engine.TaskAnswered{Task: engine.TaskCheck, Result: engine.Result{Verified: true, Checks: []engine.Check{{Kind: "http", OK: true}}}},
+			explain.TopicVerify,
+			"What the attempt needs first is so: http.",
+		},
+		{
+			engine.TaskAnswered{Task: engine.TaskCheck, Result: engine.Result{Checks: []engine.Check{{Kind: "http", Detail: "503"}}}},
+			explain.TopicVerify,
+			"What the attempt needs first is not so: http fails (503).",
+		},
 		{engine.TaskAnswered{Result: engine.Result{Plan: plan}}, explain.TopicPlan, "Would change kubernetes/korea/production/Deployment/profile: restart 3 pods."},
 		{
 			engine.TaskAnswered{Result: engine.Result{Plan: &engine.Plan{Target: target, Noop: true}}},
@@ -91,6 +116,9 @@ func sayings() []saying {
 		{engine.RetryScheduled{Task: engine.TaskExecute, At: at, Reason: "timeout"}, explain.TopicAction, "The action failed and is tried again at Mar 4 05:06:07 UTC: timeout."},
 		{engine.RetryScheduled{Task: engine.TaskPlan, At: at}, explain.TopicPlan, "The planning failed and is tried again at Mar 4 05:06:07 UTC."},
 		{engine.RetryScheduled{Task: engine.TaskVerify, At: at}, explain.TopicVerify, "The verification failed and is tried again at Mar 4 05:06:07 UTC."},
+		{engine.RetryScheduled{Task: engine.TaskCheck, At: at}, explain.TopicVerify, "The check failed and is tried again at Mar 4 05:06:07 UTC."},
+		{engine.RetryScheduled{Task: engine.TaskUndo, At: at}, explain.TopicAction, "The undoing failed and is tried again at Mar 4 05:06:07 UTC."},
+		{engine.Replanned{Reason: "its health is old", Stale: true}, explain.TopicPlan, "The plan is made anew: its health is old."},
 		{engine.Replanned{Reason: "it changed"}, explain.TopicPlan, "The plan no longer holds and is made anew: it changed."},
 		{engine.RunHeld{Guard: "cooldown", Until: at, Reason: "10m"}, explain.TopicGuard, "Held by cooldown, judged again at Mar 4 05:06:07 UTC: 10m."},
 		{
@@ -107,10 +135,11 @@ func sayings() []saying {
 			"Not confirmed yet, at most until Mar 4 05:06:07 UTC: waits for the alert to resolve.",
 		},
 		{engine.AttemptFailed{Attempt: 1, Reason: "not ready"}, explain.TopicVerify, "Attempt 2 did not cure: not ready."},
+		{engine.UndoStarted{Attempt: 1, Reason: "not ready"}, explain.TopicAction, "Attempt 2 did not cure, and what it did is put back: not ready."},
 		{
 			engine.RunParked{Reason: "no answer", Until: at},
 			explain.TopicAction,
-			"It is not known whether the action was applied; a person is asked until Mar 4 05:06:07 UTC: no answer.",
+			"It is not known what became of the action; a person is asked until Mar 4 05:06:07 UTC: no answer.",
 		},
 		{engine.RunEnded{Outcome: engine.Cured, Reason: "verified: http"}, explain.TopicEnd, "Cured: verified: http."},
 		{

@@ -18,12 +18,14 @@ func ofRun(ev engine.Event) statement {
 		return statement{TopicRule, fmt.Sprintf("A relapse: attempt %d comes next, where run %s stopped", e.Attempt+1, short(e.After))}
 	case engine.AttemptFailed:
 		return statement{TopicVerify, because(fmt.Sprintf("Attempt %d did not cure", e.Attempt+1), e.Reason)}
+	case engine.UndoStarted:
+		return statement{TopicAction, because(fmt.Sprintf("Attempt %d did not cure, and what it did is put back", e.Attempt+1), e.Reason)}
 	case engine.VerifyStarted:
 		return statement{TopicVerify, "Waits for the cure to show until " + clock(e.Until)}
 	case engine.VerifyWaiting:
 		return statement{TopicVerify, because("Not confirmed yet, at most until "+clock(e.Until), e.Reason)}
 	case engine.RunParked:
-		return statement{TopicAction, because("It is not known whether the action was applied; a person is asked until "+clock(e.Until), e.Reason)}
+		return statement{TopicAction, because("It is not known what became of the action; a person is asked until "+clock(e.Until), e.Reason)}
 	case engine.RunEnded:
 		return statement{TopicEnd, because(ending(e.Outcome), e.Reason)}
 	case engine.Escalated:

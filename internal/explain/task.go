@@ -11,7 +11,7 @@ func ofTask(ev engine.Event) statement {
 	case engine.TaskIssued:
 		return issued(e.Task)
 	case engine.TaskAnswered:
-		return answered(e.Result)
+		return answered(e.Task, e.Result)
 	case engine.TaskUnanswered:
 		return statement{TopicPlan, fmt.Sprintf("No worker answered task %s in time", short(e.Task))}
 	case engine.AnswerIgnored:
@@ -19,6 +19,9 @@ func ofTask(ev engine.Event) statement {
 	case engine.RetryScheduled:
 		return statement{topicOf(e.Task), because(fmt.Sprintf("The %s failed and is tried again at %s", noun(e.Task), clock(e.At)), e.Reason)}
 	case engine.Replanned:
+		if e.Stale {
+			return statement{TopicPlan, because("The plan is made anew", e.Reason)}
+		}
 		return statement{TopicPlan, because("The plan no longer holds and is made anew", e.Reason)}
 	}
 	return statement{}
@@ -34,14 +37,27 @@ func issued(t engine.Task) statement {
 			words = because(words, t.Plan.Summary)
 		}
 		return statement{TopicAction, words}
+	case engine.TaskCheck:
+		return statement{TopicVerify, because("Looks whether what the attempt needs first is so", probes(t.Probes))}
 	case engine.TaskVerify:
-		kinds := list(t.Probes, func(p engine.ProbeTask) string { return short(p.Kind) })
-		return statement{TopicVerify, because("Watches until "+clock(t.Deadline)+" whether it helped", kinds)}
+		return statement{TopicVerify, because("Watches until "+clock(t.Deadline)+" whether it helped", probes(t.Probes))}
+	case engine.TaskUndo:
+		words := fmt.Sprintf("Puts back %s on %s (attempt %d)", short(t.Action), short(t.Target.String()), t.Attempt+1)
+		if t.Outcome != nil {
+			words = because(words, t.Outcome.Summary)
+		}
+		return statement{TopicAction, words}
 	}
 	return statement{TopicAction, fmt.Sprintf("Asks a worker for task %s", short(t.ID))}
 }
 
-func answered(r engine.Result) statement {
+func probes(all []engine.ProbeTask) string {
+	return list(all, func(p engine.ProbeTask) string { return short(p.Kind) })
+}
+
+// answered tells of a result. A ledger of an older build does not name the kind
+// of the task.
+func answered(kind engine.TaskKind, r engine.Result) statement {
 	switch {
 	case r.Failure != nil:
 		return failed(*r.Failure)
@@ -49,10 +65,16 @@ func answered(r engine.Result) statement {
 		return statement{TopicPlan, because("Nothing on "+short(r.Plan.Target.String())+" needs to change", r.Plan.Summary)}
 	case r.Plan != nil:
 		return statement{TopicPlan, because("Would change "+short(r.Plan.Target.String()), r.Plan.Summary)}
+	case r.Outcome != nil && kind == engine.TaskUndo:
+		return statement{TopicAction, because("Put back", r.Outcome.Summary)}
 	case r.Outcome != nil && r.Observed:
 		return statement{TopicAction, because("Done, as was found out afterwards", r.Outcome.Summary)}
 	case r.Outcome != nil:
 		return statement{TopicAction, because("Done", r.Outcome.Summary)}
+	case kind == engine.TaskCheck && r.Verified:
+		return statement{TopicVerify, because("What the attempt needs first is so", checks(r.Checks))}
+	case kind == engine.TaskCheck:
+		return statement{TopicVerify, because("What the attempt needs first is not so", checks(r.Checks))}
 	case r.Verified:
 		return statement{TopicVerify, because("Everything that was watched is well", checks(r.Checks))}
 	}
@@ -94,8 +116,12 @@ func noun(k engine.TaskKind) string {
 	switch k {
 	case engine.TaskPlan:
 		return "planning"
+	case engine.TaskCheck:
+		return "check"
 	case engine.TaskExecute:
 		return "action"
+	case engine.TaskUndo:
+		return "undoing"
 	case engine.TaskVerify:
 		return "verification"
 	}
@@ -106,9 +132,9 @@ func topicOf(k engine.TaskKind) string {
 	switch k {
 	case engine.TaskPlan:
 		return TopicPlan
-	case engine.TaskVerify:
+	case engine.TaskCheck, engine.TaskVerify:
 		return TopicVerify
-	case engine.TaskExecute:
+	case engine.TaskExecute, engine.TaskUndo:
 	}
 	return TopicAction
 }

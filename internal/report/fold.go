@@ -135,6 +135,11 @@ func (r *run) event(id string, ev engine.Event) (Notice, bool) {
 		n := r.notice(id, Acting, "", fmt.Sprintf("Rule %s acts on %s, attempt %d: %s", r.rule, r.target, e.Attempt+1, sentence(r.would())))
 		n.Plan, n.Attempt = e.Plan, e.Attempt+1
 		return n, true
+	case engine.UndoStarted:
+		r.guard = ""
+		n := r.notice(id, Undoing, e.Reason, fmt.Sprintf("Rule %s puts back what attempt %d did to %s: %s", r.rule, e.Attempt+1, r.target, sentence(e.Reason)))
+		n.Attempt = e.Attempt + 1
+		return n, true
 	case engine.AttemptFailed:
 		r.plans, r.guard = nil, ""
 		n := r.notice(id, AttemptFailed, e.Reason, fmt.Sprintf("Attempt %d of rule %s on %s failed: %s", e.Attempt+1, r.rule, r.target, sentence(e.Reason)))

@@ -72,6 +72,8 @@ func life() []Record {
 		group(engine.RuleFailed{Episode: "am/f/2", Rule: "broken", Reason: "no such label"}),
 		group(engine.ScopePaused{Scope: "all", By: "kim", Reason: "maintenance"}, engine.ScopeResumed{Scope: "all", By: "kim"}),
 		group(started("relapse"), engine.RunContinued{Run: "relapse", After: "profile", Attempt: 1}, engine.Replanned{Run: "relapse"}),
+		group(engine.UndoStarted{Run: "relapse", Attempt: 1, Reason: "not cured: http: 503"},
+			engine.AttemptFailed{Run: "relapse", Attempt: 1, Reason: "not cured: http: 503; put back: kubernetes.scale"}),
 		group(engine.RunAllowed{Run: "relapse", Attempt: 1, Plan: "p3"}, ended("relapse", engine.Cured, "")),
 		group(started("twin"), engine.RunMerged{Run: "twin", Into: "relapse"}),
 		group(engine.AttemptFailed{Run: "never-seen", Reason: "its start is not in this ledger"}),

@@ -24,6 +24,8 @@ const (
 	Approved Kind = "approved"
 	// Acting: all guards let the run act.
 	Acting Kind = "acting"
+	// Undoing: one rung of the ladder did not cure, and what it did is put back before anything else.
+	Undoing Kind = "undoing"
 	// AttemptFailed: one rung of the ladder did not cure.
 	AttemptFailed Kind = "failed-attempt"
 	// Parked: it is not known what became of an action; a person must look.

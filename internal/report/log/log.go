@@ -56,7 +56,7 @@ func level(k report.Kind) slog.Level {
 	switch k {
 	case report.Parked, report.Escalated, report.Uncured, report.Undetermined, report.RuleFailed:
 		return slog.LevelError
-	case report.ApprovalWanted, report.AttemptFailed, report.HeldBack, report.Unapproved, report.Paused:
+	case report.ApprovalWanted, report.Undoing, report.AttemptFailed, report.HeldBack, report.Unapproved, report.Paused:
 		return slog.LevelWarn
 	default:
 		return slog.LevelInfo
