@@ -1,10 +1,8 @@
 package simulation
 
 import (
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
 )
@@ -30,8 +28,8 @@ func TestBrokenEngineIsCaught(t *testing.T) {
 		"no flap guard":         {blind(forgetOpens), "flaps"},
 		"no approval":           {blind(approveAll), "without approval"},
 		"acts on the resolved":  {blind(forgetResolves), "have resolved"},
-		"all rules are auto":    {trustAll, "without approval"},
-		"unknown is retried":    {retryUnknown, "may have been applied"},
+		"all rules are auto":    {byRules(trustAll), "without approval"},
+		"unknown is retried":    {answers(engine.TaskExecute, retryUnknown), "may have been applied"},
 		"two runs on a target":  {rewrite(neverMerge), "are both about"},
 		"silent drops":          {rewrite(without("alert.dropped")), "was concluded upon"},
 		"silent repeats":        {rewrite(without("alert.repeated")), "was concluded upon"},
@@ -44,6 +42,40 @@ func TestBrokenEngineIsCaught(t *testing.T) {
 		"no CAS on the ledger":  {noRace, ""},
 		"progress is forgotten": {func(s *shell) { s.restored = rewind }, "was concluded upon"},
 		"progress is overshot":  {func(s *shell) { s.restored = skip }, ""},
+		"no windows":            {byRules(func(r *engine.Rule) { r.Guards.Windows = nil }), "window"},
+		"no hold windows":       {byRules(onlyWindows(engine.WindowAllow)), "in a window that holds it"},
+		"no allow windows":      {byRules(onlyWindows(engine.WindowHold)), "outside the windows"},
+		"no requires":           {byRules(func(r *engine.Rule) { r.Guards.Requires = nil }), "requires that rule"},
+		"requires idle only":    {byRules(requireIdle), "is cured"},
+		"no unless":             {byRules(func(r *engine.Rule) { r.Unless = nil }), "unless"},
+		"no unless rule":        {byRules(forgetUnless(func(in engine.Inhibitor) bool { return in.Rule != "" })), "is at work"},
+		"no unless alert":       {byRules(forgetUnless(func(in engine.Inhibitor) bool { return in.Alert != nil })), " fires"},
+		"no minHealthy":         {byRules(func(r *engine.Rule) { r.Guards.MinHealthy = engine.Share{} }), "too little healthy"},
+		"no concurrent":         {byRules(func(r *engine.Rule) { r.Guards.Concurrent = 0 }), "under repair, it may have"},
+		"no concurrent budget":  {altered{budget: func(b *engine.Budget) { b.Concurrent = 0 }}.into, "are under repair, the budget is"},
+		"no groups":             {altered{match: func(m *engine.Match) { m.Group = "" }}.into, "group"},
+		"everything is a group": {altered{match: func(m *engine.Match) { m.Group = "all" }}.into, "group"},
+		"no check":              {eachAttempt(func(a *engine.Attempt) { a.Check = nil }), "without its check"},
+		"no undo":               {eachAttempt(func(a *engine.Attempt) { a.Undo = false }), "without having put back"},
+		"undo unasked":          {eachAttempt(func(a *engine.Attempt) { a.Undo = true }), "which its rule does not say"},
+		"check unmet is met":    {answers(engine.TaskCheck, meet), "not by what it saw"},
+		"failed is done":        {answers(engine.TaskExecute, succeed(engine.ClassTerminal)), "which was not done"},
+		"undo is believed":      {answers(engine.TaskUndo, succeed(engine.ClassPlanChanged)), "put nothing back"},
+		"unknown undo is again": {answers(engine.TaskUndo, retryUnknown), "is asked again after"},
+		"undone is again":       {answers(engine.TaskUndo, fail), "is asked again after"},
+		"undo forwards":         {undoForwards, " before "},
+		"undo of another run":   {undoAnothers, "this attempt did not do"},
+		"stale check":           {blind(forgetCheckAge), "by a check that is"},
+		"stale health":          {blind(forgetPlanAge), "told of health"},
+		"judged but once":       {judgedOnce, " acts at "},
+		"holds are forgotten":   {rewrite(forgetHolds), "which is so no longer"},
+		"ends are not noticed":  {rewrite(forgetAlerts), "which is so no longer"},
+		"no guard is named":     {rewrite(noGuard), "gives no reason"},
+		"undo in the dark":      {rewrite(undoBlindly), "is not told what"},
+		"undo during pause":     {blind(forgetPauses), "puts back although"},
+		"half done, silently":   {rewrite(without("run.escalated")), "without having put back"},
+		"nobody joins":          {rewrite(without("run.joined")), "does not join run"},
+		"told elsewhere":        {rewrite(tellElsewhere), "its rule says"},
 		"claims are not read":   {noClaims, "by one attempt"},
 		"no CAS on claims":      {func(s *shell) { s.wins = func(int, int) bool { return true } }, "by one attempt"},
 	} {
@@ -62,290 +94,4 @@ func TestBrokenEngineIsCaught(t *testing.T) {
 			t.Errorf("not caught within %d seeds", mostSeeds)
 		})
 	}
-}
-
-// blind has every decision made without knowing something; the state itself is
-// left right. Hide returns what puts it back.
-func blind(hide func(*engine.State, time.Time) (restore func())) func(*shell) {
-	return func(s *shell) {
-		s.advance = advanceBy(func(sets engine.Sets, st *engine.State, at time.Time, step engine.Step) []engine.Event {
-			restore := hide(st, at)
-			defer restore()
-			return engine.Decide(sets, st, at, step)
-		})
-	}
-}
-
-// rewrite has the events of every decision changed before they are folded.
-func rewrite(change func(at time.Time, events []engine.Event) []engine.Event) func(*shell) {
-	return func(s *shell) {
-		s.advance = advanceBy(func(sets engine.Sets, st *engine.State, at time.Time, step engine.Step) []engine.Event {
-			return change(at, engine.Decide(sets, st, at, step))
-		})
-	}
-}
-
-type decision func(engine.Sets, *engine.State, time.Time, engine.Step) []engine.Event
-
-// advanceBy is engine.Advance around another Decide.
-func advanceBy(decide decision) func(engine.Sets, *engine.State, time.Time, engine.Input) ([]engine.Event, error) {
-	return func(sets engine.Sets, st *engine.State, at time.Time, in engine.Input) ([]engine.Event, error) {
-		if at.Before(st.At) {
-			at = st.At
-		}
-		var all []engine.Event
-		take := func(step engine.Step) error {
-			events := decide(sets, st, at, step)
-			for _, ev := range events {
-				if err := st.Apply(at, ev); err != nil {
-					return err
-				}
-			}
-			all = append(all, events...)
-			return nil
-		}
-		for _, step := range engine.Steps(in) {
-			if err := take(step); err != nil {
-				return nil, err
-			}
-		}
-		heard := time.Time{}
-		if in.Tick != nil {
-			heard = in.Tick.At
-		}
-		for range 1000 {
-			step, due := engine.Due(st, at, heard)
-			if !due {
-				break
-			}
-			if err := take(step); err != nil {
-				return nil, err
-			}
-		}
-		return all, nil
-	}
-}
-
-func forgetPauses(st *engine.State, _ time.Time) func() {
-	was := st.Paused
-	st.Paused = nil
-	return func() { st.Paused = was }
-}
-
-func forgetSpent(st *engine.State, _ time.Time) func() {
-	was := st.Spent
-	st.Spent = nil
-	return func() { st.Spent = was }
-}
-
-func forgetPast(st *engine.State, _ time.Time) func() {
-	was := st.Past
-	st.Past = nil
-	return func() { st.Past = was }
-}
-
-func forgetUncured(st *engine.State, _ time.Time) func() {
-	was := st.Uncured
-	st.Uncured = nil
-	return func() { st.Uncured = was }
-}
-
-func forgetHolders(st *engine.State, _ time.Time) func() {
-	was := map[*engine.Run]int{}
-	for _, r := range st.Runs {
-		was[r], r.Acted = r.Acted, 0
-	}
-	st.Reindex()
-	return func() {
-		for r, n := range was {
-			r.Acted = n
-		}
-		st.Reindex()
-	}
-}
-
-func forgetOpens(st *engine.State, _ time.Time) func() {
-	was := map[*engine.Series][]time.Time{}
-	for _, s := range st.Series {
-		was[s], s.Opens = s.Opens, nil
-	}
-	return func() {
-		for s, opens := range was {
-			s.Opens = opens
-		}
-	}
-}
-
-func forgetAge(st *engine.State, at time.Time) func() {
-	was := map[*engine.Episode]time.Time{}
-	for _, ep := range st.Episodes {
-		was[ep], ep.LastFiring = ep.LastFiring, at
-	}
-	return func() {
-		for ep, last := range was {
-			ep.LastFiring = last
-		}
-	}
-}
-
-func forgetResolves(st *engine.State, at time.Time) func() {
-	was := map[*engine.Episode]time.Time{}
-	for _, ep := range st.Episodes {
-		was[ep], ep.ResolvedAt = ep.ResolvedAt, time.Time{}
-	}
-	age := forgetAge(st, at)
-	return func() {
-		age()
-		for ep, resolved := range was {
-			ep.ResolvedAt = resolved
-		}
-	}
-}
-
-func approveAll(st *engine.State, _ time.Time) func() {
-	was := map[*engine.Run]string{}
-	for _, r := range st.Runs {
-		if len(r.Plans) > 0 && r.Phase == engine.PhaseHeld {
-			was[r], r.Approved = r.Approved, r.PlanDigest()
-		}
-	}
-	return func() {
-		for r, approved := range was {
-			r.Approved = approved
-		}
-	}
-}
-
-// trusting gives rule sets in which every rule and rung is auto.
-type trusting struct{ engine.Sets }
-
-func (t trusting) Set(digest string) (engine.RuleSet, bool) {
-	set, ok := t.Sets.Set(digest)
-	return trustingSet{set}, ok
-}
-
-type trustingSet struct{ engine.RuleSet }
-
-func (s trustingSet) Rule(name string) (*engine.Rule, bool) {
-	rule, ok := s.RuleSet.Rule(name)
-	if !ok {
-		return nil, false
-	}
-	c := *rule
-	c.Mode, c.Attempts = engine.ModeAuto, nil
-	for _, a := range rule.Attempts {
-		a.Mode = engine.ModeAuto
-		c.Attempts = append(c.Attempts, a)
-	}
-	return &c, true
-}
-
-func trustAll(s *shell) {
-	s.advance = func(sets engine.Sets, st *engine.State, at time.Time, in engine.Input) ([]engine.Event, error) {
-		return engine.Advance(trusting{sets}, st, at, in)
-	}
-}
-
-func retryUnknown(s *shell) {
-	s.advance = func(sets engine.Sets, st *engine.State, at time.Time, in engine.Input) ([]engine.Event, error) {
-		if res := in.Result; res != nil && res.Failure != nil && res.Failure.Class == engine.ClassUnknown {
-			c := *res
-			c.Failure = &engine.Failure{Class: engine.ClassRetryable, Message: res.Failure.Message}
-			in.Result = &c
-		}
-		return engine.Advance(sets, st, at, in)
-	}
-}
-
-func neverMerge(at time.Time, events []engine.Event) []engine.Event {
-	for i, ev := range events {
-		if e, ok := ev.(engine.RunMerged); ok {
-			events[i] = engine.RunHeld{Run: e.Run, Guard: engine.GuardBusy, Reason: "busy", Until: at.Add(time.Minute)}
-		}
-	}
-	return events
-}
-
-func without(kind string) func(time.Time, []engine.Event) []engine.Event {
-	return func(_ time.Time, events []engine.Event) []engine.Event {
-		var kept []engine.Event
-		for _, ev := range events {
-			if ev.Kind() != kind {
-				kept = append(kept, ev)
-			}
-		}
-		return kept
-	}
-}
-
-func noReason(_ time.Time, events []engine.Event) []engine.Event {
-	for i, ev := range events {
-		if e, ok := ev.(engine.RunHeld); ok {
-			e.Reason = ""
-			events[i] = e
-		}
-	}
-	return events
-}
-
-func doubleTasks(s *shell) {
-	once := s.tasks
-	s.tasks = func(events []engine.Event) []engine.Task {
-		tasks := once(events)
-		for _, t := range tasks {
-			t.ID += ".again"
-			tasks = append(tasks, t)
-		}
-		return tasks
-	}
-}
-
-func noTicks(s *shell) {
-	s.advance = func(sets engine.Sets, st *engine.State, at time.Time, in engine.Input) ([]engine.Event, error) {
-		if in.Tick != nil {
-			return nil, nil
-		}
-		return engine.Advance(sets, st, at, in)
-	}
-}
-
-// chance decides by something that is in no ledger.
-func chance(s *shell) {
-	n := 0
-	rewrite(func(_ time.Time, events []engine.Event) []engine.Event {
-		n++
-		for i, ev := range events {
-			if e, ok := ev.(engine.RunEnded); ok {
-				e.Reason += strconv.Itoa(n)
-				events[i] = e
-			}
-		}
-		return events
-	})(s)
-}
-
-// secretState keeps something in the state that no event says.
-func secretState(s *shell) {
-	s.advance = func(sets engine.Sets, st *engine.State, at time.Time, in engine.Input) ([]engine.Event, error) {
-		events, err := engine.Advance(sets, st, at, in)
-		for _, ev := range events {
-			if e, ok := ev.(engine.RunParked); ok {
-				st.Uncured["parked "+e.Run]++
-			}
-		}
-		return events, err
-	}
-}
-
-func noRace(s *shell) { s.accepts = func(int, int) bool { return true } }
-
-func rewind(st *engine.State) {
-	st.Inbox, st.InboxLine = st.Inbox-min(st.Inbox, 1), 0
-}
-
-func skip(st *engine.State) { st.Inbox, st.InboxLine = st.Inbox+1, 0 }
-
-func noClaims(s *shell) {
-	s.claimed = func(*claim) *claim { return nil }
-	s.wins = func(int, int) bool { return true }
 }

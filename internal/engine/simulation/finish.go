@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"encoding/json"
+	"reflect"
 
 	"github.com/tripgen/paramedic/internal/engine"
 )
@@ -75,7 +76,7 @@ func (w *world) encode(v any) []byte {
 }
 
 // replays decides INBOX again, at the times that the ledger has, and wants the
-// same ledger.
+// same ledger. All of it was decoded before, by foldsAgree.
 func (w *world) replays() {
 	st := engine.NewState()
 	for i, r := range w.ledger {
@@ -98,6 +99,9 @@ func (w *world) replays() {
 			return
 		}
 		for j, ev := range events {
+			if reflect.DeepEqual(ev, r.folded[j]) {
+				continue
+			}
 			b, err := engine.MarshalEvent(ev)
 			if err != nil || !bytes.Equal(b, r.events[j]) {
 				w.violate("the replay concludes %s in record %d, the ledger has %s (%v)", b, i+1, r.events[j], err)

@@ -38,6 +38,11 @@ func (o *observer) allow(r record, e engine.RunAllowed) {
 	if holder, held := o.holders[run.target]; held && holder != run.id {
 		o.w.violate("run %s takes %s, which run %s has", run.id, run.target, holder)
 	}
+	for _, p := range run.plans {
+		if !leavesHealthy(rule.Guards.MinHealthy, p.Health) {
+			o.w.violate("run %s is allowed with a plan that leaves too little healthy: %+v", run.id, p.Health)
+		}
+	}
 	name := run.plans[0].Target.Name
 	group, _ := groupOf(engine.Scope{Target: service(name)})
 	o.holders[run.target] = run.id
@@ -45,6 +50,9 @@ func (o *observer) allow(r record, e engine.RunAllowed) {
 	o.allowed = append(o.allowed, allowance{r.at, run.id, run.rule, run.target, group})
 
 	o.counted(run, rule, r.at)
+	if n, most := o.underRepair(run.rule), rule.Guards.Concurrent; most > 0 && n > most {
+		o.w.violate("rule %s has %d targets under repair, it may have %d", run.rule, n, most)
+	}
 	o.budgeted(group, r.at)
 	if flap := rule.Guards.Flap; flap.Count > 0 {
 		for _, id := range run.episodes {

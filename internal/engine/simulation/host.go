@@ -140,7 +140,7 @@ func (h *host) undecided() bool { return h.state.Inbox < uint64(len(h.w.inbox)) 
 
 // lead folds the ledger and derives WORK again from it.
 func (h *host) lead() bool {
-	st, err := h.w.restore(h.w.chance(0.2))
+	st, err := h.w.restore(h.w.chance(0.1))
 	if err != nil {
 		h.w.violate("host %s cannot fold the ledger: %v", h.name, err)
 		return false
@@ -275,7 +275,7 @@ func (h *host) tick() {
 
 // save keeps a snapshot now and then.
 func (w *world) save(h *host) {
-	if h.records%40 != 0 || h.records != len(w.ledger) {
+	if h.records%80 != 0 || h.records != len(w.ledger) {
 		return
 	}
 	b, err := json.Marshal(h.state)

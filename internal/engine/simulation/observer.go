@@ -26,6 +26,19 @@ type observer struct {
 	verdicts map[string]int
 	// owed are the runs that a person must be told of in this record.
 	owed map[string]string
+	// inForce is the rule set of new runs; groups has the active run of each
+	// rule and group, zones what each alert is grouped by, unjoined the alerts of
+	// this record that must have joined one.
+	inForce  string
+	groups   map[string]string
+	zones    map[alert.EpisodeID]string
+	unjoined map[alert.EpisodeID]string
+	// acted is how the last run of each rule that acted ended.
+	acted map[string]engine.RunFinal
+	// looks are what check tasks saw.
+	looks map[look]bool
+	// stopped are the scopes that are paused as the ledger has it.
+	stopped map[string]bool
 }
 
 type seenRun struct {
@@ -38,12 +51,25 @@ type seenRun struct {
 	evidence         time.Time
 	held             bool
 	parked, finished bool
+	// grouping is what its rule's groupBy gave, began the alert that set it off.
+	grouping string
+	began    alert.Alert
+	// undoing says that the attempt failed and is put back, checkedAt when it was
+	// decided that its check holds, lookedAt when a worker saw that.
+	undoing             bool
+	checkedAt, lookedAt time.Time
+	// plannedAt is when the newest plan came since the last action was done, hold
+	// what holds the run, nil if nothing does.
+	plannedAt time.Time
+	hold      *hold
 }
 
 type issue struct {
 	run             string
 	attempt, action int
 	kind            engine.TaskKind
+	// undoes is, for an undo task, the execute task.
+	undoes string
 }
 
 func (i issue) key() string { return fmt.Sprintf("%s/%d/%d", i.run, i.attempt, i.action) }
@@ -58,6 +84,8 @@ func newObserver(w *world) *observer {
 	return &observer{
 		w: w, known: newOutside(), runs: map[string]*seenRun{}, holders: map[string]string{}, issued: map[string]issue{},
 		uncured: map[string]int{}, opens: map[string][]time.Time{}, verdicts: map[string]int{}, owed: map[string]string{},
+		groups: map[string]string{}, zones: map[alert.EpisodeID]string{}, unjoined: map[alert.EpisodeID]string{}, acted: map[string]engine.RunFinal{}, looks: map[look]bool{},
+		stopped: map[string]bool{},
 	}
 }
 
@@ -69,6 +97,7 @@ func (o *observer) effect(t *target, task engine.Task) {
 		o.w.violate("%s was changed by task %s, which no record issued", t.name, task.ID)
 		return
 	}
+	o.lateInWindow(is)
 	t.effects[is.key()]++
 	if n := t.effects[is.key()]; n > 1 {
 		o.w.violate("%s was changed %d times by one attempt, %s", t.name, n, is.key())
@@ -91,39 +120,57 @@ func (o *observer) record(r record, events []engine.Event) {
 	for run, why := range o.owed {
 		o.w.violate("run %s %s, and nobody is told", run, why)
 	}
+	for id, why := range o.unjoined {
+		o.w.violate("alert %s %s", id, why)
+	}
 	o.onePerTarget()
+	o.heldForAReason(r.at)
 }
 
 func (o *observer) event(r record, ev engine.Event) {
 	o.alerts(r, ev)
+	o.orders(ev)
+	if id, ok := engine.RunOf(ev); ok && o.runs[id] != nil && changesPhase(ev) {
+		o.runs[id].hold = nil
+	}
 	switch e := ev.(type) {
 	case engine.RunStarted:
 		o.w.stats.Runs++
-		o.runs[e.Run] = &seenRun{id: e.Run, rule: e.Rule, set: e.RuleSet, mode: e.Mode, episodes: []alert.EpisodeID{e.Episode}}
+		o.runs[e.Run] = &seenRun{
+			id: e.Run, rule: e.Rule, set: e.RuleSet, mode: e.Mode, episodes: []alert.EpisodeID{e.Episode}, grouping: e.Group, began: e.Alert,
+		}
 		o.order = append(o.order, e.Run)
+		o.begins(o.runs[e.Run], e.Episode)
 	case engine.AnswerIgnored:
 		o.verdicts[e.Result.Task]++
 	case engine.RunJoined:
 		run := o.runs[e.Run]
 		run.episodes = append(run.episodes, e.Episode)
+		o.joins(run, e.Episode)
 	case engine.RunMerged:
 		o.runs[e.Into].episodes = append(o.runs[e.Into].episodes, o.runs[e.Run].episodes...)
 		o.over(o.runs[e.Run])
 	case engine.RunContinued:
-		o.runs[e.Run].attempt, o.runs[e.Run].plans = e.Attempt, nil
+		o.runs[e.Run].climb(e.Attempt)
+	case engine.UndoStarted:
+		o.startsUndo(r, e)
 	case engine.AttemptFailed:
 		run := o.runs[e.Run]
-		run.attempt, run.plans = e.Attempt+1, nil
-		if e.Seen {
+		o.putBackAll(run)
+		if e.Seen && !run.undoing {
 			run.evidence = r.at
 		}
+		run.climb(e.Attempt + 1)
 	case engine.Replanned:
 		run := o.runs[e.Run]
 		run.plans = run.plans[:e.Action]
 	case engine.TaskAnswered:
-		o.answered(e)
+		o.answered(r, e)
 	case engine.TaskIssued:
 		o.task(r, e)
+	case engine.RunHeld:
+		o.w.happened("held by " + e.Guard)
+		o.runs[e.Run].hold = &hold{e, r.at}
 	case engine.RunAllowed:
 		o.allow(r, e)
 	case engine.RunParked:
@@ -134,6 +181,25 @@ func (o *observer) event(r record, ev engine.Event) {
 		o.ended(e)
 	case engine.Escalated:
 		delete(o.owed, e.Run)
+		o.routed(e)
+	}
+}
+
+// climb begins another rung.
+func (r *seenRun) climb(attempt int) {
+	r.attempt, r.plans, r.undoing = attempt, nil, false
+	r.checkedAt, r.plannedAt = time.Time{}, time.Time{}
+}
+
+// orders keeps what people said.
+func (o *observer) orders(ev engine.Event) {
+	switch e := ev.(type) {
+	case engine.RulesLoaded:
+		o.inForce = e.Digest
+	case engine.ScopePaused:
+		o.stopped[e.Scope] = true
+	case engine.ScopeResumed:
+		delete(o.stopped, e.Scope)
 	}
 }
 
@@ -143,10 +209,12 @@ func (o *observer) alerts(r record, ev engine.Event) {
 	case engine.AlertOpened:
 		o.opens[e.Alert.Series()] = append(o.opens[e.Alert.Series()], r.at)
 		o.verdicts[e.Delivery+" "+string(e.Episode)]++
+		o.wantsRun(e.Episode, e.Alert)
 	case engine.AlertRepeated:
 		o.verdicts[e.Delivery+" "+string(e.Episode)]++
 	case engine.AlertReopened:
 		o.verdicts[e.Delivery+" "+string(e.Episode)]++
+		o.wantsGroup(e.Episode)
 	case engine.AlertResolved:
 		o.verdicts[e.Delivery+" "+string(e.Episode)]++
 	case engine.AlertDropped:
@@ -154,15 +222,26 @@ func (o *observer) alerts(r record, ev engine.Event) {
 	}
 }
 
-func (o *observer) answered(e engine.TaskAnswered) {
+func (o *observer) answered(r record, e engine.TaskAnswered) {
 	o.verdicts[e.Result.Task]++
 	run := o.runs[e.Run]
 	if run.parked {
 		o.w.violate("run %s is parked, and takes an answer to task %s", run.id, e.Result.Task)
 	}
 	if p := e.Result.Plan; p != nil {
-		run.plans = append(run.plans, *p)
+		run.plans, run.plannedAt = append(run.plans, *p), r.at
 		run.target = run.plans[0].Target.String()
+	}
+	switch is := o.issued[e.Result.Task]; is.kind {
+	case engine.TaskCheck:
+		o.checkAnswered(r, run, e.Result)
+	case engine.TaskUndo:
+		o.undoAnswered(is, e.Result)
+	case engine.TaskExecute:
+		if e.Result.Outcome != nil {
+			run.plannedAt = time.Time{}
+		}
+	case engine.TaskPlan, engine.TaskVerify:
 	}
 }
 
@@ -170,7 +249,9 @@ func (o *observer) ended(e engine.RunEnded) {
 	run := o.runs[e.Run]
 	switch e.Outcome {
 	case engine.Uncured, engine.Undetermined:
-		o.uncured[run.rule]++
+		if run.held {
+			o.uncured[run.rule]++
+		}
 	case engine.Cured:
 		o.w.stats.Cured++
 		o.uncured[run.rule] = 0
@@ -180,6 +261,14 @@ func (o *observer) ended(e engine.RunEnded) {
 	toldOf := []engine.RunFinal{engine.Uncured, engine.HeldBack, engine.Denied, engine.Unapproved}
 	if slices.Contains(toldOf, e.Outcome) {
 		o.owed[e.Run] = "ended " + string(e.Outcome)
+	}
+	if run.undoing && !run.parked {
+		if left := o.leftUndone(run); left != "" {
+			o.owed[e.Run] = "ended without having put back " + left
+		}
+	}
+	if run.held {
+		o.acted[run.rule] = e.Outcome
 	}
 	o.over(run)
 }
@@ -192,64 +281,8 @@ func (o *observer) over(run *seenRun) {
 	if run.held && o.holders[run.target] == run.id {
 		delete(o.holders, run.target)
 	}
-}
-
-// task checks what a worker is asked to do.
-func (o *observer) task(r record, e engine.TaskIssued) {
-	if _, twice := o.issued[e.Task.ID]; twice {
-		o.w.violate("task %s was issued twice", e.Task.ID)
-	}
-	run := o.runs[e.Run]
-	is := issue{run: e.Run, attempt: e.Task.Attempt, action: e.Action, kind: e.Task.Kind}
-	if is.attempt != run.attempt || run.finished {
-		o.w.violate("task %s is not for attempt %d of an active run", e.Task.ID, run.attempt)
-	}
-	if e.Task.Kind == engine.TaskExecute {
-		o.mayAct(r, run, e)
-		o.notAgain(is)
-	}
-	o.issued[e.Task.ID] = is
-}
-
-// notAgain checks that what may have been applied is not asked again.
-func (o *observer) notAgain(next issue) {
-	harmless := []engine.Class{engine.ClassRetryable, engine.ClassExpired, engine.ClassPlanChanged, engine.ClassPaused}
-	for id, is := range o.issued {
-		if is.kind == engine.TaskExecute && is.key() == next.key() && !slices.Contains(harmless, o.known.failed[id]) {
-			o.w.violate("%s is asked again after task %s, which may have been applied", next.key(), id)
-		}
-	}
-}
-
-// mayAct checks an action against what is known from outside at this time.
-func (o *observer) mayAct(r record, run *seenRun, e engine.TaskIssued) {
-	target := e.Task.Target.String()
-	if o.holders[target] != run.id {
-		o.w.violate("run %s acts on %s, which %q has", run.id, target, o.holders[target])
-	}
-	rule := o.rule(run)
-	for _, scope := range engine.Scopes(run.rule, e.Task.Target) {
-		if o.known.paused[scope] {
-			o.w.violate("run %s acts although %s is paused", run.id, scope)
-		}
-	}
-	newest, fires := run.evidence, false
-	for _, id := range run.episodes {
-		if o.known.fires(id) {
-			fires = true
-			if last := o.known.heard[id]; last.After(newest) {
-				newest = last
-			}
-		}
-	}
-	if !fires {
-		o.w.violate("run %s acts on alerts that have resolved", run.id)
-	}
-	if age := r.at.Sub(newest); age >= rule.Guards.Freshness {
-		o.w.violate("run %s acts on evidence %s old, allowed are %s", run.id, age, rule.Guards.Freshness)
-	}
-	if len(rule.Attempts[run.attempt].Do) == 1 && o.mode(run) == engine.ModeApprove && !o.known.approved[run.id+e.Task.Plan.Digest()] {
-		o.w.violate("run %s acts without approval of its plan", run.id)
+	if key := run.groupKey(); o.groups[key] == run.id {
+		delete(o.groups, key)
 	}
 }
 

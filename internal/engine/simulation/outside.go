@@ -22,13 +22,25 @@ type outside struct {
 	approved map[string]bool
 	// failed is the class of each task's first answer; empty for a success.
 	failed map[string]engine.Class
+	// outcomes are what execute tasks answered first.
+	outcomes map[string]engine.Outcome
+	// firings are the alerts that were ever said to fire.
+	firings map[alert.EpisodeID]*firing
+}
+
+// firing is an episode of an alert that may hold others. Sure says that its
+// firing was decided, ended that some message told of its end, or of a newer
+// firing: from then on it is not sure that the engine takes it for one that fires.
+type firing struct {
+	alert       alert.Alert
+	sure, ended bool
 }
 
 func newOutside() outside {
 	return outside{
 		paused: map[string]bool{}, resolved: map[alert.EpisodeID]bool{}, heard: map[alert.EpisodeID]time.Time{},
 		starts: map[alert.EpisodeID]time.Time{}, newest: map[string]time.Time{}, approved: map[string]bool{},
-		failed: map[string]engine.Class{},
+		failed: map[string]engine.Class{}, outcomes: map[string]engine.Outcome{}, firings: map[alert.EpisodeID]*firing{},
 	}
 }
 
@@ -62,6 +74,7 @@ func (k *outside) loosen(m message) {
 			k.answer(*in.Result)
 		case in.Delivery != nil:
 			for _, a := range in.Delivery.Alerts {
+				k.hearsOf(a)
 				k.starts[a.Episode()] = a.StartsAt
 				if a.Status == alert.Firing {
 					delete(k.resolved, a.Episode())
@@ -82,6 +95,39 @@ func (k *outside) answer(res engine.Result) {
 	if res.Failure != nil {
 		k.failed[res.Task] = res.Failure.Class
 	}
+	if res.Outcome != nil {
+		k.outcomes[res.Task] = *res.Outcome
+	}
+}
+
+// hearsOf notes an alert that may hold others, and which firings it puts an end
+// to.
+func (k *outside) hearsOf(a alert.Alert) {
+	if !inhibits(a.Name) {
+		return
+	}
+	if k.firings[a.Episode()] == nil {
+		k.firings[a.Episode()] = &firing{alert: a, ended: a.StartsAt.Before(k.newest[a.Series()])}
+	}
+	for id, f := range k.firings {
+		resolved := a.Status == alert.Resolved && id == a.Episode()
+		if resolved || f.alert.Series() == a.Series() && f.alert.StartsAt.Before(a.StartsAt) {
+			f.ended = true
+		}
+	}
+}
+
+// inhibits names the alerts that hold runs of rules which are for others.
+func inhibits(name string) bool { return name == "Region" || name == "Deploy" }
+
+// surelyFires finds an alert that fires beyond doubt, and is such a one.
+func (k *outside) surelyFires(such func(alert.Alert) bool) (first alert.EpisodeID, fires bool) {
+	for id, f := range k.firings {
+		if f.sure && !f.ended && (!fires || id < first) && such(f.alert) {
+			first, fires = id, true
+		}
+	}
+	return first, fires
 }
 
 // tighten takes from a message what forbids a run to act.
@@ -94,6 +140,9 @@ func (k *outside) tighten(m message) {
 			}
 		case in.Delivery != nil:
 			for _, a := range in.Delivery.Alerts {
+				if a.Status == alert.Firing && inhibits(a.Name) {
+					k.firings[a.Episode()].sure = true
+				}
 				if a.Status == alert.Resolved {
 					k.resolved[a.Episode()] = true
 				}
@@ -103,4 +152,14 @@ func (k *outside) tighten(m message) {
 			}
 		}
 	}
+}
+
+// mayFire reports whether such an alert may fire.
+func (k *outside) mayFire(such func(alert.Alert) bool) bool {
+	for id, f := range k.firings {
+		if such(f.alert) && k.fires(id) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
@@ -21,10 +22,22 @@ func (w *world) people() {
 	w.lookAround()
 }
 
+// scopes are what people pause.
+func scopes() []string {
+	all := []string{engine.ScopeAll, "rule/down", "rule/slow", "rule/wide", "bad scope"}
+	for i := range services {
+		all = append(all, fmt.Sprintf("target/http/svc-%d", i))
+	}
+	return all
+}
+
 // pauseSomething uses the kill switch as the tools do: first the workers' store,
 // then the command.
 func (w *world) pauseSomething() {
-	scope := pick(w, engine.ScopeAll, "rule/down", "rule/slow", "target/http/svc-0", "target/http/svc-1", "bad scope")
+	w.pause(pick(w, scopes()...))
+}
+
+func (w *world) pause(scope string) {
 	w.say(engine.Command{Verb: engine.Pause, Scope: scope, By: "ann", Reason: "release"})
 	w.pauses[scope] = true
 	w.after(w.between(time.Second, 8*time.Minute), func() { w.resume(scope) })
@@ -39,7 +52,7 @@ func (w *world) resume(scope string) {
 }
 
 func (w *world) resumeAll() {
-	for _, scope := range []string{engine.ScopeAll, "rule/down", "rule/slow", "target/http/svc-0", "target/http/svc-1", "bad scope"} {
+	for _, scope := range scopes() {
 		delete(w.pauses, scope)
 		// A pause that is still on its way is undone by one that comes later.
 		w.after(5*time.Minute, func() { w.say(engine.Command{Verb: engine.Resume, Scope: scope, By: "ann"}) })
@@ -69,7 +82,10 @@ func (w *world) lookAround() {
 			if w.chance(0.1) {
 				c.Plan = "another plan"
 			}
-		case r.Phase == engine.PhaseParked && w.chance(0.3), w.chance(0.02):
+		case r.Undoing != nil && w.chance(0.3):
+			w.pause("target/" + r.Target.String())
+			continue
+		case r.Phase == engine.PhaseParked && w.chance(0.3), r.Undoing != nil && w.chance(0.2), w.chance(0.02):
 			c.Verb = engine.Cancel
 		default:
 			continue

@@ -20,12 +20,14 @@ func (o *observer) reasons(ev engine.Event) {
 		reason = e.Reason
 	case engine.RunHeld:
 		reason = e.Reason
-		if e.Guard == "" {
+		if !knownGuard(e.Guard) {
 			reason = ""
 		}
 	case engine.VerifyWaiting:
 		reason = e.Reason
 	case engine.AttemptFailed:
+		reason = e.Reason
+	case engine.UndoStarted:
 		reason = e.Reason
 	case engine.RunParked:
 		reason = e.Reason
@@ -39,4 +41,13 @@ func (o *observer) reasons(ev engine.Event) {
 	if reason == "" {
 		o.w.violate("event %s gives no reason", ev.Kind())
 	}
+}
+
+func knownGuard(name string) bool {
+	switch name {
+	case engine.GuardPaused, engine.GuardFreshness, engine.GuardFlap, engine.GuardBusy, engine.GuardCooldown, engine.GuardLimit, engine.GuardBudget,
+		engine.GuardWindow, engine.GuardUnless, engine.GuardRequires, engine.GuardConcurrent, engine.GuardMinHealthy:
+		return true
+	}
+	return false
 }

@@ -29,6 +29,8 @@ func (b rulebook) Set(digest string) (engine.RuleSet, bool) {
 type rule struct {
 	engine.Rule
 	alerts []string
+	// grouped says that its alerts of one zone join one run.
+	grouped bool
 }
 
 type ruleset struct {
@@ -52,22 +54,37 @@ func (s *ruleset) Rule(name string) (*engine.Rule, bool) {
 func (s *ruleset) Match(a alert.Alert, _ time.Time) []engine.Match {
 	var found []engine.Match
 	for _, r := range s.rules {
-		if slices.Contains(r.alerts, a.Name) {
-			m := engine.Match{Rule: &r.Rule, Target: service(a.Labels["on"])}
-			if a.Labels["on"] == "" {
-				m.Err = errors.New("alert has no label on")
-			}
-			found = append(found, m)
+		if !slices.Contains(r.alerts, a.Name) {
+			continue
 		}
+		m := engine.Match{Rule: &r.Rule, Target: service(a.Labels["on"])}
+		if a.Labels["on"] == "" {
+			m.Err = errors.New("alert has no label on")
+		}
+		if r.grouped {
+			m.Group = a.Labels["zone"]
+		}
+		found = append(found, m)
 	}
 	return found
 }
 
-// The actions: restart is refused by the target if it changed since the plan,
-// and can be observed; wipe is neither.
+// The actions: restart and resize are refused by the target if it changed since
+// the plan, and can be observed; wipe is neither. Only resize can be put back.
 const (
 	restart = "restart"
 	wipe    = "wipe"
+	resize  = "resize"
+)
+
+// The rules.
+const (
+	watch    = "watch"
+	ghost    = "ghost"
+	failover = "failover"
+	down     = "down"
+	slow     = "slow"
+	wide     = "wide"
 )
 
 func newRulebook(w *world) rulebook {
@@ -76,21 +93,25 @@ func newRulebook(w *world) rulebook {
 		{Name: "fleet", Rate: engine.Rate{Count: 3 + w.rng.IntN(6), Per: 10 * time.Minute}},
 		{Name: "group", Key: groupOf, Rate: engine.Rate{Count: 2 + w.rng.IntN(4), Per: 6 * time.Minute}, Concurrent: 1 + w.rng.IntN(2)},
 	}
-	downGuards, slowGuards := drawGuards(w), drawGuards(w)
+	laws := drawLaws(w)
+	otherwise := drawOtherwise(w)
 	for i := range 3 {
 		digest := string(rune('a' + i))
 		b.digests = append(b.digests, digest)
+		acting := func(name string, mode engine.Mode, alerts ...string) *rule {
+			return &rule{alerts: alerts, grouped: name == wide, Rule: engine.Rule{
+				Name: name, Mode: mode, Guards: laws[name].guards, Unless: laws[name].unless,
+				Attempts: drawAttempts(w), Otherwise: otherwise,
+			}}
+		}
 		b.sets[digest] = &ruleset{digest: digest, budgets: b.budgets, rules: []*rule{
-			{alerts: []string{"Noise"}, Rule: engine.Rule{Name: "watch", Mode: engine.ModeObserve}},
-			{alerts: []string{"Slow"}, Rule: engine.Rule{Name: "ghost", Mode: engine.ModeShadow, Guards: downGuards, Attempts: drawAttempts(w)}},
-			{alerts: []string{"Down", "Odd"}, Rule: engine.Rule{
-				Name: "down", Mode: pick(w, engine.ModeAuto, engine.ModeAuto, engine.ModeAuto, engine.ModeApprove),
-				Guards: downGuards, Attempts: drawAttempts(w), Otherwise: []engine.Routing{{Reporter: "log"}},
-			}},
-			{alerts: pick(w, []string{"Slow", "Noise"}, []string{"Slow", "Noise", "Down"}, []string{"Slow"}), Rule: engine.Rule{
-				Name: "slow", Mode: pick(w, engine.ModeAuto, engine.ModeApprove, engine.ModeShadow),
-				Guards: slowGuards, Attempts: drawAttempts(w), Otherwise: []engine.Routing{{Reporter: "log"}},
-			}},
+			{alerts: []string{"Noise"}, Rule: engine.Rule{Name: watch, Mode: engine.ModeObserve}},
+			{alerts: []string{"Slow"}, Rule: engine.Rule{Name: ghost, Mode: engine.ModeShadow, Guards: laws[down].guards, Unless: laws[down].unless, Attempts: drawAttempts(w)}},
+			acting(failover, pick(w, engine.ModeAuto, engine.ModeAuto, engine.ModeApprove, engine.ModeShadow), "Region"),
+			acting(down, pick(w, engine.ModeAuto, engine.ModeAuto, engine.ModeAuto, engine.ModeApprove), "Down", "Odd"),
+			acting(slow, pick(w, engine.ModeAuto, engine.ModeApprove, engine.ModeShadow),
+				pick(w, []string{"Slow", "Noise"}, []string{"Slow", "Noise", "Down"}, []string{"Slow"})...),
+			acting(wide, pick(w, engine.ModeAuto, engine.ModeAuto, engine.ModeApprove), "Wide"),
 		}}
 	}
 	return b
@@ -98,14 +119,15 @@ func newRulebook(w *world) rulebook {
 
 func pick[T any](w *world, of ...T) T { return of[w.rng.IntN(len(of))] }
 
-func drawGuards(w *world) engine.Guards {
-	minutes := func(of ...int) time.Duration { return time.Duration(pick(w, of...)) * time.Minute }
-	return engine.Guards{
-		Cooldown: minutes(0, 2, 6), Freshness: minutes(4, 7, 12),
-		Limits:  []engine.Rate{{Count: 1 + w.rng.IntN(4), Per: 15 * time.Minute}},
-		Flap:    engine.Rate{Count: pick(w, 0, 2, 4), Per: 5 * time.Minute},
-		Breaker: pick(w, 0, 2, 3), Relapse: minutes(0, 10, 30), Approval: minutes(3, 8),
-	}
+// drawOtherwise gives routes of which one may not be told.
+func drawOtherwise(w *world) []engine.Routing {
+	lost := w.chance(0.2)
+	return []engine.Routing{{Reporter: "log"}, {Reporter: "pager", To: func(s engine.Scope) (string, error) {
+		if lost {
+			return "", errors.New("no team")
+		}
+		return "team-" + canonical(s.Target).Name, nil
+	}}}
 }
 
 func drawAttempts(w *world) []engine.Attempt {
@@ -113,16 +135,22 @@ func drawAttempts(w *world) []engine.Attempt {
 	for i := range attempts {
 		attempts[i] = engine.Attempt{
 			Name: string(rune('1' + i)), Retries: w.rng.IntN(4), Backoff: 5 * time.Second, Timeout: 20 * time.Second,
-			Mode: pick(w, "", "", "", "", engine.ModeApprove, engine.ModeShadow),
+			Mode: pick(w, "", "", "", "", engine.ModeApprove, engine.ModeShadow), Undo: w.chance(0.7),
 			Verify: engine.Verify{
 				AlertResolved: w.chance(0.6), Within: w.between(time.Minute, 4*time.Minute), Stable: w.between(0, 30*time.Second),
 			},
 		}
-		for _, name := range pick(w, []string{restart}, []string{restart}, []string{wipe}, []string{wipe, restart}) {
-			attempts[i].Do = append(attempts[i].Do, engine.Action{Name: name, Group: "here", Params: nothing})
+		for _, name := range pick(w,
+			[]string{restart}, []string{wipe}, []string{wipe, restart}, []string{resize}, []string{resize},
+			[]string{resize, restart}, []string{resize, resize}, []string{resize, wipe, resize},
+		) {
+			attempts[i].Do = append(attempts[i].Do, engine.Action{Name: name, Group: "here", Undoable: name == resize, Params: nothing})
 		}
 		if w.chance(0.5) {
 			attempts[i].Verify.Probes = []engine.Probe{{Kind: "http", Params: nothing}}
+		}
+		if w.chance(0.4) {
+			attempts[i].Check = []engine.Probe{{Kind: "http", Params: nothing}}
 		}
 	}
 	if w.chance(0.8) {

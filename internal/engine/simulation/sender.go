@@ -10,9 +10,9 @@ import (
 
 // series is one alerting series of an Alertmanager-like sender.
 type series struct {
-	w         *world
-	name, on  string
-	canonical string
+	w              *world
+	name, on, zone string
+	canonical      string
 	// noise fires and resolves without regard to the target.
 	noise  bool
 	firing bool
@@ -21,18 +21,30 @@ type series struct {
 
 func newSeries() []*series {
 	var all []*series
-	for i := range services {
-		svc := fmt.Sprintf("svc-%d", i)
+	for i := range gateway {
+		svc, zone := fmt.Sprintf("svc-%d", i), zoneOf(i)
 		all = append(all,
-			&series{name: "Down", on: fmt.Sprintf("pod-%d-1", i), canonical: svc},
-			&series{name: "Down", on: fmt.Sprintf("pod-%d-2", i), canonical: svc},
-			&series{name: "Down", on: svc, canonical: svc},
-			&series{name: "Slow", on: svc, canonical: svc},
-			&series{name: "Noise", on: svc, canonical: svc, noise: true},
+			&series{name: "Down", on: fmt.Sprintf("pod-%d-1", i), zone: zone, canonical: svc},
+			&series{name: "Down", on: fmt.Sprintf("pod-%d-2", i), zone: zone, canonical: svc},
+			&series{name: "Down", on: svc, zone: zone, canonical: svc},
+			&series{name: "Slow", on: svc, zone: zone, canonical: svc},
+			&series{name: "Wide", on: svc, zone: zone, canonical: svc},
+			&series{name: "Noise", on: svc, zone: zone, canonical: svc, noise: true},
+			&series{name: "Deploy", on: svc, zone: zone, canonical: svc, noise: true},
 		)
 	}
-	return append(all, &series{name: "Odd", canonical: "svc-0"}, &series{name: "Nobody", on: "svc-1", canonical: "svc-1"})
+	last := fmt.Sprintf("svc-%d", gateway)
+	return append(all,
+		// The same service in the other zone's group.
+		&series{name: "Wide", on: "pod-1-1", zone: zoneOf(0), canonical: "svc-1"},
+		&series{name: "Region", on: last, zone: zoneOf(0), canonical: last},
+		&series{name: "Region", on: last, zone: zoneOf(1), canonical: last},
+		&series{name: "Odd", canonical: "svc-0"},
+		&series{name: "Nobody", on: "svc-1", canonical: "svc-1"},
+	)
 }
+
+func zoneOf(service int) string { return fmt.Sprintf("z%d", service%2) }
 
 // pickDelay is short mostly, and long at times.
 func (w *world) pickDelay() time.Duration {
@@ -59,7 +71,11 @@ func (w *world) senders() {
 	for range w.rng.IntN(int(60*w.odds.changes) + 1) {
 		t := w.targets[fmt.Sprintf("svc-%d", w.rng.IntN(services))]
 		shape := w.rng.IntN(2)
-		w.after(w.between(0, chaos), func() { t.version, t.shape = t.version+1, t.shape+shape })
+		w.after(w.between(0, chaos), func() { t.foreign(shape == 1) })
+	}
+	for range w.rng.IntN(12) {
+		t := w.targets[fmt.Sprintf("svc-%d", w.rng.IntN(services))]
+		w.after(w.between(0, chaos), t.shift)
 	}
 }
 
@@ -105,10 +121,7 @@ func (s *series) flap(times int) {
 
 // notify sends one notification, maybe from two replicas.
 func (s *series) notify(status alert.Status, start time.Time) {
-	a := alert.Alert{
-		Source: "am", Fingerprint: s.name + s.on, Name: s.name, Status: status,
-		Labels: map[string]string{"on": s.on}, StartsAt: start,
-	}
+	a := s.alert(status, start)
 	replicas := 1
 	if s.w.trouble(s.w.odds.duplicate) {
 		replicas = 2
@@ -118,6 +131,15 @@ func (s *series) notify(status alert.Status, start time.Time) {
 			continue
 		}
 		s.w.after(s.w.between(0, s.w.pickDelay()), func() { s.w.receive(a) })
+	}
+}
+
+func (s *series) fingerprint() string { return s.name + s.on + s.zone }
+
+func (s *series) alert(status alert.Status, start time.Time) alert.Alert {
+	return alert.Alert{
+		Source: "am", Fingerprint: s.fingerprint(), Name: s.name, Status: status,
+		Labels: map[string]string{"on": s.on, "zone": s.zone, "svc": s.canonical}, StartsAt: start,
 	}
 }
 
@@ -137,11 +159,8 @@ func (w *world) receive(alerts ...alert.Alert) {
 func (w *world) others(but alert.Alert) []alert.Alert {
 	var found []alert.Alert
 	for _, s := range w.series {
-		if s.firing && s.name+s.on != but.Fingerprint && w.chance(0.1) {
-			found = append(found, alert.Alert{
-				Source: "am", Fingerprint: s.name + s.on, Name: s.name, Status: alert.Firing,
-				Labels: map[string]string{"on": s.on}, StartsAt: s.start,
-			})
+		if s.firing && s.fingerprint() != but.Fingerprint && w.chance(0.1) {
+			found = append(found, s.alert(alert.Firing, s.start))
 		}
 	}
 	if w.chance(0.02) {

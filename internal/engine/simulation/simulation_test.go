@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -30,7 +31,7 @@ func TestSimulation(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	n := *seeds
 	if testing.Short() {
-		n = min(n, 300)
+		n = min(n, 500)
 	}
 	stats, failed := runMany(n, soundShell)
 	for _, err := range failed[:min(len(failed), 10)] {
@@ -40,6 +41,27 @@ func TestSimulation(t *testing.T) {
 	// A world in which nothing goes wrong proves nothing.
 	if stats.Effects == 0 || stats.Crashes == 0 || stats.LostRaces == 0 || stats.Redeliveries == 0 || stats.Parked == 0 || stats.Cured == 0 {
 		t.Errorf("some kind of trouble never came up: %+v", stats)
+	}
+	if n < 500 {
+		return // too few to count on
+	}
+	for what, least := range perThousand() {
+		if want := least * int(n) / 1000; stats.Happened[what] < want {
+			t.Errorf("%q happened %d times in %d seeds, want %d: it is hardly tested", what, stats.Happened[what], n, want)
+		}
+	}
+}
+
+// perThousand is how often each construct must come up in a thousand worlds, at
+// the least: one that does not happen proves nothing.
+func perThousand() map[string]int {
+	return map[string]int{
+		"held by paused": 500, "held by flap": 30, "held by busy": 500, "held by cooldown": 25, "held by limit": 100, "held by budget": 500,
+		"held by window": 1000, "held by unless": 1000, "held by requires": 1000, "held by concurrent": 200, "held by minHealthy": 1000,
+		"undo started": 150, "undo applied": 150, "undo finished": 100, "undo refused by the target": 20, "undo found done": 40,
+		"undo failed: retryable": 8, "undo failed: terminal": 4, "undo failed: plan-changed": 8, "undo failed: unknown": 20, "undo failed: paused": 4,
+		"check met": 500, "check unmet": 100, "check failed": 100,
+		"group begun": 500, "group joined": 100, "routed": 1000,
 	}
 }
 
@@ -55,7 +77,7 @@ func TestSameSeedSameWorld(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first != second || !bytes.Equal(one.Bytes(), two.Bytes()) {
+		if !reflect.DeepEqual(first, second) || !bytes.Equal(one.Bytes(), two.Bytes()) {
 			t.Errorf("seed %d went differently the second time: %+v, %+v", seed, first, second)
 		}
 	}

@@ -59,6 +59,8 @@ type world struct {
 // Stats say what a world went through.
 type Stats struct {
 	Messages, Records, Runs, Effects, Crashes, LostRaces, Redeliveries, Parked, Cured int
+	// Happened counts what became of each construct of the rule language.
+	Happened map[string]int
 }
 
 // add sums up the stats of several worlds.
@@ -72,6 +74,12 @@ func (s *Stats) add(o Stats) {
 	s.Redeliveries += o.Redeliveries
 	s.Parked += o.Parked
 	s.Cured += o.Cured
+	if s.Happened == nil {
+		s.Happened = map[string]int{}
+	}
+	for what, n := range o.Happened {
+		s.Happened[what] += n
+	}
 }
 
 // Run lives through the world of a seed, and reports the first promise that was
@@ -85,6 +93,7 @@ func run(seed uint64, trace io.Writer, sh shell) (Stats, error) {
 		clock: clock{now: epoch()}, seed: seed, rng: rand.New(rand.NewPCG(seed, 0x9a7a3ed1c)),
 		trace: trace, shell: sh,
 		work: map[string]*job{}, claims: map[string]*claim{}, pauses: map[string]bool{},
+		stats: Stats{Happened: map[string]int{}},
 	}
 	w.odds = w.drawOdds()
 	w.rules = newRulebook(w)
@@ -118,6 +127,9 @@ func (w *world) tell(format string, args ...any) {
 		_, _ = fmt.Fprintf(w.trace, "%-14s %s\n", w.now.Sub(epoch()), fmt.Sprintf(format, args...))
 	}
 }
+
+// happened counts one thing of a kind.
+func (w *world) happened(what string) { w.stats.Happened[what]++ }
 
 func (w *world) chance(p float64) bool { return w.rng.Float64() < p }
 
@@ -169,7 +181,7 @@ func (w *world) calmDown() {
 		w.after(0, h.wake)
 	}
 	for _, t := range w.sortedTargets() {
-		t.broken = false
+		t.broken, t.unready, t.mute, t.healthy = false, false, false, instances
 	}
 	w.resumeAll()
 	// Some senders fall silent instead of sending a resolve.

@@ -1,0 +1,82 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tripgen/paramedic/internal/alert"
+	"github.com/tripgen/paramedic/internal/engine"
+)
+
+// hold is the last word on why a run waits.
+type hold struct {
+	engine.RunHeld
+	at time.Time
+}
+
+// changesPhase reports whether an event of a run leaves nothing of a hold.
+func changesPhase(ev engine.Event) bool {
+	switch ev.(type) {
+	case engine.RunJoined, engine.AnswerIgnored:
+		return false
+	}
+	return true
+}
+
+const (
+	// unheard is how long a run may be held for a pause that only a worker knows of.
+	unheard = 30 * time.Second
+	// atLeast is how long a run may be held by what other runs and alerts do, before
+	// it is judged again for what they do now.
+	atLeast = time.Second
+)
+
+// heldForAReason checks that what holds a run is still so, at the end of every
+// record: when the reason ends, or the time has come, the run is judged again in
+// that same record.
+func (o *observer) heldForAReason(at time.Time) {
+	for _, id := range o.order {
+		run := o.runs[id]
+		if run.hold == nil || run.finished {
+			continue
+		}
+		if !run.hold.Until.After(at) {
+			o.w.violate("run %s is held by %s until %s, and not judged again at %s", id, run.hold.Guard, run.hold.Until, at)
+		}
+		if at.Sub(run.hold.at) >= patience(run.hold.Guard) && !o.stillHeld(run) {
+			o.w.violate("run %s is held by %s (%s), which is so no longer", id, run.hold.Guard, run.hold.Reason)
+		}
+	}
+}
+
+func patience(guard string) time.Duration {
+	if guard == engine.GuardBusy || guard == engine.GuardPaused {
+		return 0
+	}
+	return atLeast
+}
+
+func (o *observer) stillHeld(run *seenRun) bool {
+	rule := o.rule(run)
+	switch run.hold.Guard {
+	case engine.GuardBusy:
+		return o.holders[run.target] != "" && o.holders[run.target] != run.id
+	case engine.GuardConcurrent:
+		return o.underRepair(run.rule) >= rule.Guards.Concurrent
+	case engine.GuardRequires:
+		return o.required(run, rule) != ""
+	case engine.GuardPaused:
+		for _, scope := range engine.Scopes(run.rule, run.plans[0].Target) {
+			if o.stopped[scope] {
+				return true
+			}
+		}
+		return run.hold.Until.Sub(run.hold.at) <= unheard
+	case engine.GuardUnless:
+		return slices.ContainsFunc(rule.Unless, func(in engine.Inhibitor) bool {
+			alike := func(a alert.Alert) bool { return in.Alert(run.began, a) }
+			return o.atWork(in.Rule, run) != "" || in.Alert != nil && o.known.mayFire(alike)
+		})
+	}
+	return true // until a time, which was checked
+}
