@@ -30,6 +30,8 @@ type Options struct {
 	// Observe is told of every input and what followed from it, if anything did.
 	// Its error ends the rehearsal.
 	Observe func(at time.Time, in engine.Input, events []engine.Event) error
+	// Record keeps what is decided in the ledger's form, for Restart.
+	Record bool
 }
 
 // Stage is one rehearsal.
@@ -39,6 +41,7 @@ type Stage struct {
 	now     time.Time
 	pending pending
 	added   int
+	ledger  []record
 }
 
 // New begins a rehearsal, at a time, with an engine that knows nothing.
@@ -53,23 +56,55 @@ func (s *Stage) State() *engine.State { return s.st }
 func (s *Stage) Now() time.Time { return s.now }
 
 // At has an input come at a time, or now if that has passed. Inputs of one time
-// come in the order in which they were added, and before what only time brings.
+// come in the order in which they were added, then workers' answers, then what
+// Then adds, and at last what only time brings.
 func (s *Stage) At(at time.Time, in engine.Input) {
+	s.schedule(at, scheduled{in: in})
+}
+
+// Then calls next at a time, behind the inputs and answers of that time. It may
+// look at the state, and gives the input that comes there, if any. Its error ends
+// the rehearsal.
+func (s *Stage) Then(at time.Time, next func() (in engine.Input, ok bool, err error)) {
+	s.schedule(at, scheduled{rank: rankThen, next: next})
+}
+
+func (s *Stage) schedule(at time.Time, what scheduled) {
 	s.added++
-	heap.Push(&s.pending, scheduled{at: at, order: s.added, in: in})
+	what.at, what.order = at, s.added
+	heap.Push(&s.pending, what)
+}
+
+// Next is when something is due: an input, an answer, or the engine's own wake.
+func (s *Stage) Next() (time.Time, bool) {
+	next := s.st.NextWake()
+	if len(s.pending) > 0 && (next.IsZero() || s.pending[0].at.Before(next)) {
+		next = s.pending[0].at
+	}
+	return next, !next.IsZero()
 }
 
 // Run plays everything that is due until a time, that time included.
 func (s *Stage) Run(until time.Time) error {
 	for {
-		in, at, ok := s.next(until)
+		what, ok := s.next(until)
 		if !ok {
 			break
 		}
-		if at.After(s.now) {
-			s.now = at
+		if what.at.After(s.now) {
+			s.now = what.at
 		}
-		if err := s.take(in); err != nil {
+		if what.next != nil {
+			in, comes, err := what.next()
+			if err != nil {
+				return err
+			}
+			if !comes {
+				continue
+			}
+			what.in = in
+		}
+		if err := s.take(what.in); err != nil {
 			return err
 		}
 	}
@@ -79,25 +114,28 @@ func (s *Stage) Run(until time.Time) error {
 	return nil
 }
 
-// next is what comes first: an input, or the engine's own wake.
-func (s *Stage) next(until time.Time) (engine.Input, time.Time, bool) {
+// next is what comes first: something scheduled, or the engine's own wake.
+func (s *Stage) next(until time.Time) (scheduled, bool) {
 	wake := s.st.NextWake()
 	if len(s.pending) > 0 {
 		if first := s.pending[0]; !first.at.After(until) && (wake.IsZero() || !wake.Before(first.at)) {
 			heap.Pop(&s.pending)
-			return first.in, first.at, true
+			return first, true
 		}
 	}
 	if wake.IsZero() || wake.After(until) {
-		return engine.Input{}, time.Time{}, false
+		return scheduled{}, false
 	}
-	return engine.Input{Tick: &engine.Tick{}}, wake, true
+	return scheduled{at: wake, in: engine.Input{Tick: &engine.Tick{}}}, true
 }
 
 func (s *Stage) take(in engine.Input) error {
 	events, err := engine.Advance(s.o.Sets, s.st, s.now, in)
 	if err != nil {
 		return fmt.Errorf("at %s: %w", s.now.Format(time.RFC3339), err)
+	}
+	if err := s.record(events); err != nil {
+		return err
 	}
 	if len(events) > 0 && s.o.Observe != nil {
 		if err := s.o.Observe(s.now, in, events); err != nil {
@@ -111,36 +149,8 @@ func (s *Stage) take(in engine.Input) error {
 		}
 		if answer, after, ok := s.o.Worker.Do(s.now, issued.Task); ok {
 			answer.Task, answer.At = issued.Task.ID, s.now.Add(after)
-			s.At(answer.At, engine.Input{Result: &answer})
+			s.schedule(answer.At, scheduled{rank: rankAnswer, in: engine.Input{Result: &answer}})
 		}
 	}
 	return nil
-}
-
-// scheduled is an input that is yet to come.
-type scheduled struct {
-	at    time.Time
-	order int
-	in    engine.Input
-}
-
-// pending is a heap of them.
-type pending []scheduled
-
-func (p pending) Len() int { return len(p) }
-func (p pending) Less(i, j int) bool {
-	if !p[i].at.Equal(p[j].at) {
-		return p[i].at.Before(p[j].at)
-	}
-	return p[i].order < p[j].order
-}
-func (p pending) Swap(i, j int) { p[i], p[j] = p[j], p[i] }
-
-// Push and Pop implement heap.Interface.
-func (p *pending) Push(x any) { *p = append(*p, x.(scheduled)) } //nolint:forcetypeassert,errcheck // heap.Push is only called with a scheduled
-
-func (p *pending) Pop() any {
-	last := (*p)[len(*p)-1]
-	*p = (*p)[:len(*p)-1]
-	return last
 }
