@@ -24,6 +24,8 @@ type Prober interface {
 type Spec struct {
 	// Kind is as written in a rule: rollout, http.
 	Kind string
+	// System is the only engine.Target.System that it can look at; empty if any.
+	System string
 	// Summary is one sentence for the documentation.
 	Summary string
 	// Params is a JSON Schema (draft 2020-12) of the parameters.

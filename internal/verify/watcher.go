@@ -29,7 +29,7 @@ const (
 	defaultProbeTimeout = 10 * time.Second
 )
 
-// Watcher carries out verify tasks.
+// Watcher carries out verify and check tasks.
 type Watcher struct {
 	probers *Registry
 	options Options
@@ -58,9 +58,12 @@ func NewWatcher(probers *Registry, options Options) *Watcher {
 // A round counts from when its last answer came, and one that the deadline cut
 // short does not count.
 func (w *Watcher) Verify(ctx context.Context, t engine.Task) (bool, []engine.Check, error) {
-	probers, err := w.find(t)
+	probers, err := w.find(t, engine.TaskVerify)
 	if err != nil {
 		return false, nil, err
+	}
+	if t.Deadline.IsZero() {
+		return false, nil, remediators.Terminal("verify task %s has no deadline", t.ID)
 	}
 	bounded, cancel := context.WithDeadline(ctx, t.Deadline)
 	defer cancel()
@@ -68,7 +71,7 @@ func (w *Watcher) Verify(ctx context.Context, t engine.Task) (bool, []engine.Che
 	var last []engine.Check
 	var since time.Time // when all began to hold; zero while they do not
 	for {
-		checks := w.round(bounded, t, probers)
+		checks := checksOf(w.round(bounded, t, probers))
 		if bounded.Err() != nil {
 			if last == nil {
 				last = checks
@@ -97,32 +100,46 @@ func ended(ctx context.Context, t engine.Task) error {
 	if ctx.Err() == nil {
 		return nil
 	}
-	return fmt.Errorf("verify task %s: %w", t.ID, context.Cause(ctx))
+	return fmt.Errorf("%s task %s: %w", t.Kind, t.ID, context.Cause(ctx))
 }
 
-func (w *Watcher) find(t engine.Task) ([]Prober, error) {
+// find looks up the probers of a task, which must be of that kind.
+func (w *Watcher) find(t engine.Task, kind engine.TaskKind) ([]Prober, error) {
 	switch {
-	case t.Kind != engine.TaskVerify:
-		return nil, remediators.Terminal("verify task %s is of kind %q", t.ID, t.Kind)
+	case t.Kind != kind:
+		return nil, remediators.Terminal("%s task %s is of kind %q", kind, t.ID, t.Kind)
 	case len(t.Probes) == 0:
-		return nil, remediators.Terminal("verify task %s has no probes, which would hold without anything being asked", t.ID)
-	case t.Deadline.IsZero():
-		return nil, remediators.Terminal("verify task %s has no deadline", t.ID)
+		return nil, remediators.Terminal("%s task %s has no probes, which would hold without anything being asked", t.Kind, t.ID)
 	}
 	probers := make([]Prober, len(t.Probes))
 	for i, p := range t.Probes {
 		var ok bool
 		if probers[i], ok = w.probers.Get(p.Kind); !ok {
-			return nil, remediators.Terminal("verify task %s: probe %q is not known; known are: %s", t.ID, p.Kind, strings.Join(w.probers.Kinds(), ", "))
+			return nil, remediators.Terminal("%s task %s: probe %q is not known; known are: %s", t.Kind, t.ID, p.Kind, strings.Join(w.probers.Kinds(), ", "))
 		}
 	}
 	return probers, nil
 }
 
+// answer is what came of asking one probe. With an error its check does not hold
+// and tells the error.
+type answer struct {
+	check engine.Check
+	err   error
+}
+
+func checksOf(answers []answer) []engine.Check {
+	checks := make([]engine.Check, len(answers))
+	for i, a := range answers {
+		checks[i] = a.check
+	}
+	return checks
+}
+
 // round asks all probes at once and waits for all answers. A prober's panic is
 // raised here, where the caller can deal with it.
-func (w *Watcher) round(ctx context.Context, t engine.Task, probers []Prober) []engine.Check {
-	checks := make([]engine.Check, len(probers))
+func (w *Watcher) round(ctx context.Context, t engine.Task, probers []Prober) []answer {
+	answers := make([]answer, len(probers))
 	panics := make([]any, len(probers))
 	var all sync.WaitGroup
 	for i, p := range probers {
@@ -132,7 +149,7 @@ func (w *Watcher) round(ctx context.Context, t engine.Task, probers []Prober) []
 					panics[i] = fmt.Sprintf("prober %s: %v\n%s", t.Probes[i].Kind, v, debug.Stack())
 				}
 			}()
-			checks[i] = w.ask(ctx, p, t.Target, t.Probes[i])
+			answers[i] = w.ask(ctx, p, t.Target, t.Probes[i])
 		})
 	}
 	all.Wait()
@@ -141,12 +158,12 @@ func (w *Watcher) round(ctx context.Context, t engine.Task, probers []Prober) []
 			panic(p)
 		}
 	}
-	return checks
+	return answers
 }
 
 // ask asks one probe once. What cannot be asked, or answers too late, does not
 // hold.
-func (w *Watcher) ask(ctx context.Context, p Prober, target engine.Target, probe engine.ProbeTask) engine.Check {
+func (w *Watcher) ask(ctx context.Context, p Prober, target engine.Target, probe engine.ProbeTask) answer {
 	ctx, cancel := context.WithTimeout(ctx, w.options.ProbeTimeout)
 	defer cancel()
 	check, err := p.Probe(ctx, target, probe.Params)
@@ -157,7 +174,7 @@ func (w *Watcher) ask(ctx context.Context, p Prober, target engine.Target, probe
 		check = engine.Check{Detail: "it answered too late"}
 	}
 	check.Kind = probe.Kind
-	return check
+	return answer{check: check, err: err}
 }
 
 func allOK(checks []engine.Check) bool {

@@ -91,9 +91,9 @@ func isDead(kind engine.TaskKind, r engine.Result) bool {
 		return false
 	}
 	switch kind {
-	case engine.TaskExecute:
+	case engine.TaskExecute, engine.TaskUndo:
 		return r.Failure.Class == engine.ClassTerminal || r.Failure.Class == engine.ClassUnknown
-	case engine.TaskPlan, engine.TaskVerify:
+	case engine.TaskPlan, engine.TaskCheck, engine.TaskVerify:
 		return false
 	}
 	return true
@@ -110,7 +110,7 @@ func (h *handling) action() string {
 func (h *handling) count(class string, begun time.Time) {
 	kind := string(h.task.Kind)
 	switch h.task.Kind {
-	case engine.TaskPlan, engine.TaskExecute, engine.TaskVerify:
+	case engine.TaskPlan, engine.TaskCheck, engine.TaskExecute, engine.TaskVerify, engine.TaskUndo:
 	default:
 		kind = "other"
 	}
@@ -122,7 +122,7 @@ func classLabel(kind engine.TaskKind, r engine.Result) string {
 	switch {
 	case r.Failure != nil:
 		return string(r.Failure.Class)
-	case kind == engine.TaskVerify && !r.Verified:
+	case (kind == engine.TaskVerify || kind == engine.TaskCheck) && !r.Verified:
 		return "unverified"
 	default:
 		return "ok"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -59,10 +60,20 @@ func (h *handling) planned(ctx context.Context) (engine.Plan, *engine.Failure) {
 func (h *handling) verify(ctx context.Context) ending {
 	// The verifier keeps to the deadline by itself; the last probe may have
 	// begun right before it.
-	vctx, cancel := context.WithTimeout(ctx, h.task.Deadline.Sub(h.cfg.Now())+h.task.Timeout)
+	return h.ask(ctx, h.task.Deadline.Sub(h.cfg.Now())+h.task.Timeout, h.cfg.Verifier.Verify)
+}
+
+// lookOnce answers a check task.
+func (h *handling) lookOnce(ctx context.Context) ending {
+	return h.ask(ctx, h.task.Timeout, h.cfg.Verifier.Check)
+}
+
+// ask answers with what the verifier finds out.
+func (h *handling) ask(ctx context.Context, within time.Duration, ask func(context.Context, engine.Task) (bool, []engine.Check, error)) ending {
+	bounded, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	r, err := protect(h.log, "verifier", func() (engine.Result, error) {
-		ok, checks, err := h.cfg.Verifier.Verify(vctx, h.task)
+		ok, checks, err := ask(bounded, h.task)
 		for i := range checks {
 			checks[i].Detail = clip(checks[i].Detail)
 		}
@@ -99,15 +110,20 @@ func promisesNoChange(c engine.Class) bool {
 	return c == engine.ClassRetryable || c == engine.ClassTerminal || c == engine.ClassPlanChanged
 }
 
-// call calls Execute once, as c announces it. It ends by the time by which others
-// take the call to have ended: a timeout after the announcement.
+// call calls Execute once, as c announces it.
 func (h *handling) call(ctx context.Context, c held) (engine.Outcome, error) {
+	return h.announced(ctx, c, "Execute", func(ctx context.Context) (engine.Outcome, error) {
+		return h.remediator.Execute(ctx, h.task, *c.Plan)
+	})
+}
+
+// announced makes a call that c announces. It ends by the time by which others
+// take the call to have ended: a timeout after the announcement.
+func (h *handling) announced(ctx context.Context, c held, name string, f func(context.Context) (engine.Outcome, error)) (engine.Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.At.Add(h.task.Timeout).Sub(h.cfg.Now()))
 	defer cancel()
 	h.cfg.Hook(CallBefore)
-	o, err := protect(h.log, h.task.Action+" Execute", func() (engine.Outcome, error) {
-		return h.remediator.Execute(ctx, h.task, *c.Plan)
-	})
+	o, err := protect(h.log, h.task.Action+" "+name, func() (engine.Outcome, error) { return f(ctx) })
 	h.cfg.Hook(CallAfter)
 	return o, err
 }

@@ -19,7 +19,7 @@ const (
 	done     state = "done"
 )
 
-// claim is the record of an execute task, as stored under the task's id.
+// claim is the record of an execute or an undo task, as stored under the task's id.
 type claim struct {
 	State  state  `json:"state"`
 	Worker string `json:"worker"`
@@ -29,7 +29,8 @@ type claim struct {
 	// Calls is how many calls of the remediator may have been made, the one
 	// that this state announces included.
 	Calls int `json:"calls"`
-	// Plan is what is called with, precondition and all.
+	// Plan is what is called with, precondition and all; for an undo task, the
+	// plan that is undone.
 	Plan   *engine.Plan   `json:"plan,omitempty"`
 	Result *engine.Result `json:"result,omitempty"`
 }

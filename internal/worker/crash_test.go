@@ -39,12 +39,17 @@ type story struct {
 // live lets workers, one after another's crash, do a task under a schedule.
 func live(t *testing.T, k kind, s schedule) story {
 	t.Helper()
+	return liveWith(t, k, executeTask, s)
+}
+
+func liveWith(t *testing.T, k kind, task func() engine.Task, s schedule) story {
+	t.Helper()
 	var st story
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		st.world = newWorld(cancel)
-		st.world.enqueue(t, executeTask())
+		st.world.enqueue(t, task())
 		for st.lives = 1; ctx.Err() == nil; st.lives++ {
 			if st.lives > 20 {
 				t.Fatalf("%s: not done after %d lives: %v", k.name, st.lives, st.trace)

@@ -1,8 +1,8 @@
 // Package worker does tasks: it pulls them from WORK, calls the remediator or
 // the verifier, and answers into INBOX.
 //
-// Its one idea is that an execute task has one record, its claim, and that the
-// claim alone decides how the task ended. Every answer is written to the claim
+// Its one idea is that a task which may change its target, execute or undo, has
+// one record, its claim, and that the claim alone decides how the task ended. Every answer is written to the claim
 // by compare-and-set before it is published, so of two workers that hold the
 // same task, whichever way that came about, only one ever answers, and both
 // would publish the same answer. A claim goes
@@ -22,10 +22,14 @@
 // acknowledged. Whoever loses the compare-and-set leaves the message alone: it
 // belongs to the winner.
 //
+// An undo task goes the same way, but is never observed: Undo may be called
+// again by its contract, so whoever finds it started calls it, once the call
+// that was announced can no longer be under way.
+//
 // Use: New, then Run, which owns every goroutine and returns once they have
 // ended. Cancelling Run's context stops pulling; tasks in hand have Config.Drain
 // to end, after which their contexts are cancelled and their outcome is left to
-// the observation that follows the redelivery. A verification is cancelled at
+// whoever gets the redelivery. A verification is cancelled at
 // once, since it can start anew elsewhere.
 //
 // Concurrency: a Worker is used by one Run. Remediators and the verifier are

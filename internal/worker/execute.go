@@ -8,9 +8,10 @@ import (
 	"github.com/tripgen/paramedic/remediators"
 )
 
-// execute answers an execute task, by its claim if there is one. Invalid is why
-// this worker cannot do it.
-func (h *handling) execute(ctx context.Context, invalid *engine.Failure) ending {
+// change answers a task that may change its target, by its claim if there is
+// one: begin takes up one that nobody has made a call for, resume one that
+// somebody has announced a call for. Invalid is why this worker cannot do it.
+func (h *handling) change(ctx context.Context, invalid *engine.Failure, begin, resume func(context.Context, held) ending) ending {
 	prior, err := h.readClaim(ctx, h.task.ID)
 	switch {
 	case err != nil:
@@ -23,11 +24,11 @@ func (h *handling) execute(ctx context.Context, invalid *engine.Failure) ending 
 		// Whoever claimed it was able to do it.
 		return later("not-ours", h.backoff(h.job.Deliveries()))
 	case prior.State == started:
-		return h.resume(ctx, prior)
+		return resume(ctx, prior)
 	case invalid != nil:
 		return h.settle(ctx, prior, engine.Result{Failure: invalid})
 	default:
-		return h.begin(ctx, prior)
+		return begin(ctx, prior)
 	}
 }
 
@@ -52,24 +53,33 @@ func (h *handling) begin(ctx context.Context, prior held) ending {
 		return h.settle(ctx, prior, engine.Result{Outcome: &engine.Outcome{Summary: fresh.Summary}})
 	}
 
-	mine, won, err := h.write(ctx, prior, claim{State: started, Calls: 1, Plan: &fresh})
-	if e := h.notOurs(won, err, mine); e != nil {
+	mine, e := h.announce(ctx, prior, &fresh)
+	if e != nil {
 		return *e
 	}
+	return h.attempt(ctx, mine)
+}
+
+// announce claims the task for its first call, which is to be made at once.
+func (h *handling) announce(ctx context.Context, prior held, p *engine.Plan) (held, *ending) {
+	mine, won, err := h.write(ctx, prior, claim{State: started, Calls: 1, Plan: p})
+	if e := h.notOurs(won, err, mine); e != nil {
+		return held{}, e
+	}
 	// A pause may have come between the first look and the claim. From here on
-	// nobody else executes, so what is decided now stays decided.
-	failure, err = h.gate(ctx)
+	// nobody else calls, so what is decided now stays decided.
+	failure, err := h.gate(ctx)
 	switch {
 	case failure != nil:
-		return h.settle(ctx, mine, engine.Result{Failure: failure})
+		return held{}, new(h.settle(ctx, mine, engine.Result{Failure: failure}))
 	case err != nil:
-		return h.release(ctx, mine, h.unreachable("pauses", err))
+		return held{}, new(h.release(ctx, mine, h.unreachable("pauses", err)))
 	case ctx.Err() != nil:
-		return h.release(ctx, mine, later("drain", 0))
+		return held{}, new(h.release(ctx, mine, later("drain", 0)))
 	case h.stale(mine):
-		return h.release(ctx, mine, later("stale", 0))
+		return held{}, new(h.release(ctx, mine, later("stale", 0)))
 	}
-	return h.attempt(ctx, mine)
+	return mine, nil
 }
 
 // release says in the claim that the announced call was not made.

@@ -21,8 +21,10 @@ type handling struct {
 	job  Job
 	task engine.Task
 	log  *slog.Logger
-	// remediator is what the task's action names; nil for a verification.
+	// remediator is what the task's action names; nil for verify and check.
 	remediator remediators.Remediator
+	// undoer is the same one, for an undo task.
+	undoer remediators.Undoer
 }
 
 // handle does one job to its end. Under pull, more would be pulled; under work,
@@ -82,13 +84,17 @@ func (h *handling) do(pull, work context.Context) ending {
 	invalid := h.check()
 	switch {
 	case h.task.Kind == engine.TaskExecute:
-		return h.execute(work, invalid)
+		return h.change(work, invalid, h.begin, h.resume)
+	case h.task.Kind == engine.TaskUndo:
+		return h.change(work, invalid, h.beginUndo, h.resumeUndo)
 	case invalid != nil:
 		return failed(invalid)
 	case h.expired():
 		return failed(h.expiry())
 	case h.task.Kind == engine.TaskPlan:
 		return h.plan(work)
+	case h.task.Kind == engine.TaskCheck:
+		return h.lookOnce(work)
 	default:
 		return h.verify(pull)
 	}
@@ -101,7 +107,7 @@ func (h *handling) check() *engine.Failure {
 		return &engine.Failure{Class: engine.ClassTerminal, Message: fmt.Sprintf(format, args...)}
 	}
 	switch t.Kind {
-	case engine.TaskPlan, engine.TaskExecute:
+	case engine.TaskPlan, engine.TaskExecute, engine.TaskUndo:
 		m, known := h.cfg.Remediators.Get(t.Action)
 		if !known {
 			return terminal("action %q: this worker has no such remediator, only %s", t.Action, strings.Join(h.cfg.Remediators.Names(), ", "))
@@ -111,8 +117,9 @@ func (h *handling) check() *engine.Failure {
 		if t.Deadline.IsZero() {
 			return terminal("task %s: a verify task needs a deadline", t.ID)
 		}
+	case engine.TaskCheck:
 	default:
-		return terminal("task %s: kind %q is not plan, execute or verify", t.ID, t.Kind)
+		return terminal("task %s: kind %q is not plan, check, execute, verify or undo", t.ID, t.Kind)
 	}
 	switch {
 	case t.Group != h.cfg.Group:
@@ -121,18 +128,18 @@ func (h *handling) check() *engine.Failure {
 		return terminal("task %s: timeout is %v, want more than 0", t.ID, t.Timeout)
 	case t.NotAfter.IsZero():
 		return terminal("task %s: notAfter is not set", t.ID)
-	}
-	if t.Kind != engine.TaskExecute {
+	case !t.Kind.Changes():
 		return nil
-	}
-	if t.Plan == nil {
-		return terminal("task %s: an execute task needs the plan that was allowed", t.ID)
-	}
-	if t.Plan.Target != t.Target {
+	case t.Plan == nil:
+		return terminal("task %s: an %s task needs the plan that was allowed", t.ID, t.Kind)
+	case t.Plan.Target != t.Target:
 		return terminal("task %s: the target is %s, but the plan's is %s", t.ID, t.Target, t.Plan.Target)
 	}
 	if err := t.Target.Validate(); err != nil {
 		return terminal("task %s: %v", t.ID, err)
+	}
+	if t.Kind == engine.TaskUndo {
+		return h.checkUndo()
 	}
 	return nil
 }

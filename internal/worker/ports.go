@@ -66,10 +66,13 @@ type Publisher interface {
 	PublishDead(ctx context.Context, group, action, id, reason string, data []byte) error
 }
 
-// Verifier watches the probes of a verify task.
+// Verifier asks the probes of verify and check tasks.
 type Verifier interface {
 	// Verify returns true once every probe has held for the task's Stable, and
 	// false when that has not come about by its Deadline. An error means that
 	// it could not find out.
 	Verify(ctx context.Context, t engine.Task) (ok bool, checks []engine.Check, err error)
+	// Check looks once at every probe, and returns true if all hold now. An
+	// error means that it could not find out.
+	Check(ctx context.Context, t engine.Task) (ok bool, checks []engine.Check, err error)
 }

@@ -17,6 +17,8 @@ import (
 // meanwhile, is at its point j, or, if that has fewer, when it has finished.
 type stop struct {
 	kind kind
+	// task is executeTask if it is not set.
+	task func() engine.Task
 	i, j int
 	// dies: having gone on, the first worker makes its call and dies.
 	dies bool
@@ -32,7 +34,10 @@ func (s stop) run(t *testing.T) (st story, first []string) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		st.world = newWorld(cancel)
-		st.world.enqueue(t, executeTask())
+		if s.task == nil {
+			s.task = executeTask
+		}
+		st.world.enqueue(t, s.task())
 		if s.prepare != nil {
 			s.prepare(st.world)
 		}
@@ -48,7 +53,7 @@ func (s stop) run(t *testing.T) (st story, first []string) {
 		}
 		a := &view{world: st.world, name: "first", kind: s.kind}
 		a.at = func(n int, name string) error {
-			if s.dies && n > s.i && name == "execute.after" {
+			if s.dies && n > s.i && (name == "execute.after" || name == "undo.after") {
 				runtime.Goexit()
 			}
 			if n == s.i {

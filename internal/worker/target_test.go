@@ -15,6 +15,8 @@ type kind struct {
 	name                      string
 	fenced, idempotent, blind bool
 	noop                      bool
+	// permanent effects cannot be put back.
+	permanent bool
 }
 
 func kinds() []kind {
@@ -31,7 +33,9 @@ type target struct {
 	version int
 	effects int
 	applied map[string]bool
-	calls   int
+	// undone are the execute tasks that were put back.
+	undone map[string]bool
+	calls  int
 }
 
 var errInjected = errors.New("injected")
@@ -102,6 +106,27 @@ func (r *remediator) Observe(_ context.Context, t engine.Task, _ engine.Plan) (e
 		return nil
 	})
 	return effect, err
+}
+
+// Undo keeps to the contract: what is put back stays so, and is not so twice.
+func (r *remediator) Undo(_ context.Context, t engine.Task, _ engine.Outcome) error {
+	return r.step("undo", func() error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.target.calls++
+		if !r.target.undone[t.Undoes] {
+			r.target.effects++
+			r.target.undone[t.Undoes] = true
+		}
+		return nil
+	})
+}
+
+func undoTask() engine.Task {
+	t := executeTask()
+	t.Undoes, t.ID, t.Kind = t.ID, "run-1/0/test.restart/undo/1", engine.TaskUndo
+	t.Outcome = &engine.Outcome{Summary: "restarted place-service"}
+	return t
 }
 
 func executeTask() engine.Task {

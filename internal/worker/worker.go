@@ -45,7 +45,7 @@ type Config struct {
 type Point string
 
 // The points, in the order in which a task passes them. Those of the call are
-// passed by execute tasks only.
+// passed by execute and undo tasks only.
 const (
 	CallBefore   Point = "worker.call.before"
 	CallAfter    Point = "worker.call.after"

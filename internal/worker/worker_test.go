@@ -149,11 +149,12 @@ func TestBrokenClaim(t *testing.T) {
 	}
 }
 
-func TestPlanAndVerify(t *testing.T) {
+func TestPlanCheckAndVerify(t *testing.T) {
 	asPlan := func(t *engine.Task) { t.Kind, t.Plan = engine.TaskPlan, nil }
 	asVerify := func(t *engine.Task) {
 		t.Kind, t.Plan, t.Action, t.Deadline = engine.TaskVerify, nil, engine.VerifyAction, time.Now().Add(time.Minute)
 	}
+	asCheck := func(t *engine.Task) { t.Kind, t.Plan, t.Action = engine.TaskCheck, nil, engine.VerifyAction }
 	failing := func(at string, err error) func(*view, int, string) error {
 		return func(_ *view, _ int, name string) error {
 			if name == at {
@@ -168,6 +169,11 @@ func TestPlanAndVerify(t *testing.T) {
 	if r := solo(t, fencedKind(), asVerify, nil).world.results[0]; !r.Verified || len(r.Checks) != 1 {
 		t.Errorf("verify: %+v", r)
 	}
+	if r := solo(t, fencedKind(), asCheck, nil).world.results[0]; !r.Verified || len(r.Checks) != 1 {
+		t.Errorf("check: %+v", r)
+	}
+	solo(t, fencedKind(), asCheck, failing("check.before", errors.New("odd"))).wantFailure(t, engine.ClassRetryable, "odd")
+	solo(t, fencedKind(), asCheck, failing("check.before", remediators.Terminal("no such probe"))).wantFailure(t, engine.ClassTerminal, "no such probe")
 	solo(t, fencedKind(), asPlan, failing("plan.before", errors.New("odd"))).wantFailure(t, engine.ClassRetryable, "odd")
 	solo(t, fencedKind(), asPlan, failing("plan.before", remediators.Terminal("gone"))).wantFailure(t, engine.ClassTerminal, "gone")
 	solo(t, fencedKind(), asVerify, failing("verify.before", errors.New("odd"))).wantFailure(t, engine.ClassRetryable, "odd")

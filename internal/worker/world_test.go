@@ -56,7 +56,7 @@ func newWorld(empty func()) *world {
 	return &world{
 		changed: make(chan struct{}), empty: empty,
 		claims: make(map[string]stored), pauses: make(map[string][]byte),
-		target: target{applied: make(map[string]bool)},
+		target: target{applied: make(map[string]bool), undone: make(map[string]bool)},
 	}
 }
 
@@ -294,7 +294,15 @@ func (v *view) PublishDead(_ context.Context, group, action, id, reason string, 
 }
 
 func (v *view) Verify(ctx context.Context, _ engine.Task) (bool, []engine.Check, error) {
-	if err := v.step("verify", func() error { return nil }); err != nil {
+	return v.ask(ctx, "verify")
+}
+
+func (v *view) Check(ctx context.Context, _ engine.Task) (bool, []engine.Check, error) {
+	return v.ask(ctx, "check")
+}
+
+func (v *view) ask(ctx context.Context, name string) (bool, []engine.Check, error) {
+	if err := v.step(name, func() error { return nil }); err != nil {
 		return false, nil, err
 	}
 	return true, []engine.Check{{Kind: "http", OK: true}}, ctx.Err()
@@ -303,7 +311,11 @@ func (v *view) Verify(ctx context.Context, _ engine.Task) (bool, []engine.Check,
 // worker makes a worker that sees the world through v.
 func (v *view) worker(t *testing.T, change ...func(*Config)) *Worker {
 	t.Helper()
-	registry, err := remediators.NewRegistry(&remediator{view: v})
+	var all remediators.Remediator = &remediator{view: v}
+	if v.kind.permanent {
+		all = struct{ remediators.Remediator }{all}
+	}
+	registry, err := remediators.NewRegistry(all)
 	if err != nil {
 		t.Fatal(err)
 	}

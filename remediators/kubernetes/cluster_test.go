@@ -67,6 +67,8 @@ func TestOnRealCluster(t *testing.T) {
 		{"no rights", noRights},
 		{"scale refuses", scaleRefuses},
 		{"scale undoes what was only observed", scaleUndoesObserved},
+		{"scale undoes only what it shows", scaleUndoesWhatItShows},
+		{"plans tell health", plansTellHealth},
 		{"rollout", rollouts},
 	} {
 		t.Run(c.name, func(t *testing.T) {

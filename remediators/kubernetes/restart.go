@@ -33,6 +33,7 @@ func (*Restart) Spec() remediators.Spec {
 		Summary: "Replaces the pods of a Deployment, StatefulSet or DaemonSet by its own rolling update.",
 		Params:  json.RawMessage(`{"type": "object", "additionalProperties": false}`),
 		Fenced:  true,
+		Health:  true,
 	}
 }
 
@@ -88,6 +89,7 @@ func planRestart(cluster string, w *workload) (engine.Plan, error) {
 			Field: "spec.template.metadata.annotations[" + RestartedAnnotation + "]",
 			From:  w.pods.Annotations[RestartedAnnotation], To: "the time of the restart",
 		}},
+		Health:       w.health.restarted(),
 		Precondition: seen,
 	}, nil
 }

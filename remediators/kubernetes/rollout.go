@@ -28,6 +28,7 @@ func NewRollout(clusters Clusters) *Rollout { return &Rollout{clusters: clusters
 func (*Rollout) Spec() verify.Spec {
 	return verify.Spec{
 		Kind:    "rollout",
+		System:  engine.SystemKubernetes,
 		Summary: "The target's rollout is complete: every replica is up to date and available, and no old one is left.",
 		Params:  json.RawMessage(`{"const": "complete"}`),
 	}

@@ -30,6 +30,7 @@ func (*Scale) Spec() remediators.Spec {
 		Summary: "Changes the replicas of a Deployment or StatefulSet by a factor or a step, within bounds; never down unless that is written.",
 		Params:  json.RawMessage(scaleSchema),
 		Fenced:  true,
+		Health:  true,
 	}
 }
 
@@ -85,6 +86,7 @@ func planScale(cluster string, w *workload, params scaleParams) (engine.Plan, er
 		Target:       w.target(cluster),
 		Summary:      fmt.Sprintf("scale %s in %s from %d to %d replicas", w, cluster, *w.replicas, to),
 		Changes:      []engine.Change{{Field: fieldReplicas, From: itoa(*w.replicas), To: itoa(to)}},
+		Health:       w.health.scaled(to),
 		Precondition: seen,
 	}, nil
 }

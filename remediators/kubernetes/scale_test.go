@@ -97,6 +97,37 @@ func scaleRefuses(t *testing.T, b *bed) {
 	}
 }
 
+// undoOf is an undo task of one whose outcome was observed.
+func undoOf(run engine.Task, p engine.Plan) engine.Task {
+	undo := run
+	undo.ID, undo.Kind, undo.Undoes = "undo-"+run.ID, engine.TaskUndo, run.ID
+	undo.Plan, undo.Outcome = &p, &engine.Outcome{Summary: "observed"}
+	return undo
+}
+
+// scaleUndoesWhatItShows: replicas that happen to be as they were left do not make
+// the object that which was left.
+func scaleUndoesWhatItShows(t *testing.T, b *bed) {
+	namespace := b.Namespace(t)
+	s := kubernetes.NewScale(b.clusters(t, scaler))
+	d := b.deployment(t, namespace, 2, nil)
+	at := target("Deployment", namespace, d.Name)
+	run := task("up", at, `{"step": 1}`)
+	undo := undoOf(run, applied(t, s, run))
+	for i := range 3 {
+		applied(t, s, task(fmt.Sprintf("down-%d", i), at, `{"step": -1, "allowDown": true}`))
+		applied(t, s, task(fmt.Sprintf("up-%d", i), at, `{"step": 1}`))
+	}
+	err := s.Undo(t.Context(), undo, *undo.Outcome)
+	if remediators.ClassOf(err) != engine.ClassPlanChanged || !strings.Contains(err.Error(), "no longer shows task up") {
+		t.Errorf("%v", err)
+	}
+	undo.Undoes = ""
+	if err := s.Undo(t.Context(), undo, *undo.Outcome); remediators.ClassOf(err) != engine.ClassTerminal {
+		t.Errorf("undo of nothing: %v", err)
+	}
+}
+
 func scaleUndoesObserved(t *testing.T, b *bed) {
 	namespace := b.Namespace(t)
 	s := kubernetes.NewScale(b.clusters(t, scaler))
@@ -108,8 +139,8 @@ func scaleUndoesObserved(t *testing.T, b *bed) {
 		t.Fatal(err)
 	}
 	b.settle(t, d)
-	run.Plan = &p
-	if err := s.Undo(t.Context(), run, engine.Outcome{Summary: "observed"}); err != nil {
+	undo := undoOf(run, p)
+	if err := s.Undo(t.Context(), undo, *undo.Outcome); err != nil {
 		t.Fatal(err)
 	}
 	now := must(b.Client().AppsV1().Deployments(namespace).Get(t.Context(), d.Name, metav1.GetOptions{}))(t)

@@ -38,6 +38,7 @@ type workload struct {
 	// halted says why a changed template would not replace all pods; empty if
 	// it would.
 	halted string
+	health health
 }
 
 func (w *workload) String() string {
@@ -45,7 +46,7 @@ func (w *workload) String() string {
 }
 
 func fromDeployment(d *appsv1.Deployment) *workload {
-	w := &workload{kind: kindDeployment, meta: d.ObjectMeta, labels: d.Spec.Selector, pods: d.Spec.Template, replicas: replicas(d.Spec.Replicas)}
+	w := &workload{kind: kindDeployment, meta: d.ObjectMeta, labels: d.Spec.Selector, pods: d.Spec.Template, replicas: replicas(d.Spec.Replicas), health: deploymentHealth(d)}
 	if d.Spec.Paused {
 		w.halted = "its rollouts are paused (spec.paused); resume them first"
 	}
@@ -53,7 +54,7 @@ func fromDeployment(d *appsv1.Deployment) *workload {
 }
 
 func fromStatefulSet(s *appsv1.StatefulSet) *workload {
-	w := &workload{kind: kindStatefulSet, meta: s.ObjectMeta, labels: s.Spec.Selector, pods: s.Spec.Template, replicas: replicas(s.Spec.Replicas)}
+	w := &workload{kind: kindStatefulSet, meta: s.ObjectMeta, labels: s.Spec.Selector, pods: s.Spec.Template, replicas: replicas(s.Spec.Replicas), health: statefulSetHealth(s)}
 	switch u := s.Spec.UpdateStrategy; {
 	case u.Type == appsv1.OnDeleteStatefulSetStrategyType:
 		w.halted = onDelete
@@ -64,7 +65,7 @@ func fromStatefulSet(s *appsv1.StatefulSet) *workload {
 }
 
 func fromDaemonSet(s *appsv1.DaemonSet) *workload {
-	w := &workload{kind: kindDaemonSet, meta: s.ObjectMeta, labels: s.Spec.Selector, pods: s.Spec.Template}
+	w := &workload{kind: kindDaemonSet, meta: s.ObjectMeta, labels: s.Spec.Selector, pods: s.Spec.Template, health: daemonSetHealth(s)}
 	if s.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType {
 		w.halted = onDelete
 	}

@@ -51,8 +51,12 @@ func Run(t *testing.T, subject Subject) {
 		{"a stale plan is refused", s.stalePlan},
 		{"a late call is refused", s.lateCall},
 		{"the same task twice at once", s.twiceAtOnce},
-		{"undo puts back", s.undoPutsBack},
-		{"undo refuses what was changed since", s.undoRefuses},
+		{"undo puts back", s.undoes(s.undoPutsBack)},
+		{"undo puts back once", s.undoes(s.undoOnce)},
+		{"undo refuses what was changed since", s.undoes(s.undoRefuses)},
+		{"the same undo four times at once", s.undoes(s.undoAtOnce)},
+		{"a lost undo", s.undoes(s.undoLost)},
+		{"a late undo is refused", s.undoes(s.undoLate)},
 	} {
 		t.Run(c.name, c.run)
 	}

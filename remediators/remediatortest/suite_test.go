@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,6 +34,14 @@ type lamp struct {
 	// Others counts changes that were no task's.
 	Others int `json:"others"`
 }
+
+// undoneBy is what an undo of a task is remembered as.
+func undoneBy(task string) string { return "undo of " + task }
+
+// on is the lamp's state: a task switches it, and so does whoever undoes it.
+func (l *lamp) on() bool { return (len(l.Tasks)+l.Others)%2 == 1 }
+
+func (l *lamp) has(task string) bool { return slices.Contains(l.Tasks, task) }
 
 func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -159,6 +168,33 @@ func (s switcher) Execute(ctx context.Context, t engine.Task, p engine.Plan) (en
 	return engine.Outcome{}, remediators.UnknownOutcome("answered %d", status)
 }
 
+func (s switcher) Undo(ctx context.Context, t engine.Task, _ engine.Outcome) error {
+	l, status, err := s.ask(ctx, http.MethodGet, t.Target.Name, "", "")
+	mark := undoneBy(t.Undoes)
+	switch {
+	case err != nil || status != http.StatusOK:
+		return remediators.Retryable(0, "undo: %d, %w", status, err)
+	case l.has(mark) && s.flaw != "undoes again":
+		return nil
+	case l.Others > 0 && s.flaw != "undoes anything":
+		return remediators.PlanChanged("it was switched since")
+	}
+	match := strconv.Itoa(l.Version)
+	if s.flaw == "undoes without a fence" {
+		match = ""
+	}
+	l, status, err = s.ask(ctx, http.MethodPut, t.Target.Name, match, mark)
+	switch {
+	case err != nil && s.flaw == "doubtful undo is terminal":
+		return remediators.Terminal("sent: %w", err)
+	case err != nil:
+		return remediators.UnknownOutcome("sent: %w", err)
+	case status != http.StatusOK || !l.has(mark):
+		return remediators.UnknownOutcome("answered %d", status)
+	}
+	return nil
+}
+
 func (s switcher) Observe(ctx context.Context, t engine.Task, p engine.Plan) (engine.Effect, error) {
 	if s.flaw == "remembers" {
 		if _, ok := s.told.Load(t.ID); ok {
@@ -217,6 +253,11 @@ func (s *store) scene() remediatortest.Scene {
 			l.Version++
 			l.Others++
 		},
+		State: func(*testing.T) string {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return fmt.Sprintf("on is %t", l.on())
+		},
 	}
 }
 
@@ -245,6 +286,11 @@ func TestFlawsAreCaught(t *testing.T) {
 		"believes anybody":     "a_stranger's_success_is_doubted",
 		"remembers":            "a_lost_answer",
 		"sees others":          "a_task_is_told_from_others",
+
+		"undoes again":              "undo_puts_back",
+		"undoes anything":           "undo_refuses_what_was_changed_since",
+		"undoes without a fence":    "a_late_undo_is_refused",
+		"doubtful undo is terminal": "a_lost_undo",
 	} {
 		t.Run(flaw, func(t *testing.T) {
 			t.Parallel()

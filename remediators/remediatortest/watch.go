@@ -42,9 +42,9 @@ func (w watched) observe(ctx context.Context, task engine.Task, p engine.Plan) e
 	return effect
 }
 
-func (w watched) undo(ctx context.Context, undoer remediators.Undoer, task engine.Task, o engine.Outcome) error {
+func (w watched) undo(ctx context.Context, undoer remediators.Undoer, task engine.Task) error {
 	w.t.Helper()
-	err := undoer.Undo(ctx, task, o)
+	err := undoer.Undo(ctx, task, *task.Outcome)
 	w.look("Undo", nil, err)
 	return err
 }
