@@ -5,6 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +22,10 @@ func newServeCmd() *cobra.Command {
 		Long: `Runs until it is interrupted or told to terminate, and then ends in order: it
 takes no more webhooks, lets actions in hand end, and closes the bus.
 
-The configuration is one file; PARAMEDIC_CONFIG names it if --config does not.`,
+The configuration is one file; PARAMEDIC_CONFIG names it if --config does not.
+
+Changed rule files are in force within seconds, or at once after SIGHUP; a set
+that does not compile is refused, and the one before stays.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(configPath(path), config.ProcessEnv())
@@ -36,6 +41,10 @@ The configuration is one file; PARAMEDIC_CONFIG names it if --config does not.`,
 					return fmt.Errorf("--roles: %w", err)
 				}
 			}
+			hangup := make(chan os.Signal, 1)
+			signal.Notify(hangup, syscall.SIGHUP)
+			defer signal.Stop(hangup)
+			o.Reload = hangup
 			return app.Run(cmd.Context(), o)
 		},
 	}

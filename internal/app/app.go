@@ -16,11 +16,10 @@ import (
 
 	"github.com/tripgen/paramedic/internal/bus"
 	"github.com/tripgen/paramedic/internal/config"
-	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/reload"
 	"github.com/tripgen/paramedic/internal/responder"
 	"github.com/tripgen/paramedic/internal/web"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
-	"github.com/tripgen/paramedic/rules"
 )
 
 // The bounds of the steps of a shutdown; together they stay within the grace
@@ -47,6 +46,9 @@ type Options struct {
 	// AckWait is how soon a task is delivered again after its worker died; zero
 	// means 15 s.
 	AckWait time.Duration
+	// Reload has it look at the rule files at once, instead of within seconds; nil
+	// means never.
+	Reload <-chan os.Signal
 	// Hook is called at the named points where a crash is of interest. It is nil
 	// but in the crash test.
 	Hook func(point string)
@@ -60,6 +62,7 @@ type App struct {
 	id        string
 	bus       *bus.Bus
 	responder *responder.Responder
+	rules     *reload.Watcher
 	tools     Tools
 	listener  net.Listener
 	web       *web.Server
@@ -166,19 +169,17 @@ func (a *App) startEngine(ctx context.Context) error {
 	if !a.has(RoleEngine) && !a.has(RoleWeb) && !a.has(RoleReceiver) {
 		return nil
 	}
-	var sources []engine.Source
-	if len(a.o.Config.Rules) > 0 {
-		var err error
-		if sources, err = rules.Load(a.o.Config.Rules...); err != nil {
-			return err
-		}
+	sources, err := a.loadRules()
+	if err != nil {
+		return err
 	}
 	metrics, err := responder.NewMetrics(a.metrics)
 	if err != nil {
 		return err
 	}
+	catalog := a.tools.Catalog(ReporterNames())
 	a.responder, err = responder.New(responder.Options{
-		Bus: a.bus, Compile: Compiler(a.tools.Catalog(ReporterNames())), Rules: sources, Holder: a.id,
+		Bus: a.bus, Compile: compileRules(catalog), Admit: admitRules(catalog), Rules: sources, Holder: a.id,
 		Standby: !a.has(RoleEngine),
 		Now:     time.Now, NewID: newID, Logger: a.o.Logger.With("part", "engine"), Metrics: metrics, SnapshotEvery: snapshotEvery,
 	})
@@ -186,7 +187,7 @@ func (a *App) startEngine(ctx context.Context) error {
 		return err
 	}
 	a.life.run(ctx, "engine", closePart, a.responder.Run)
-	return nil
+	return a.watchRules(ctx, sources)
 }
 
 func newID() string { return rand.Text() }

@@ -74,6 +74,11 @@ sources:
 
 func start(t *testing.T, dir string, roles ...app.Role) (a *app.App, stop func()) {
 	t.Helper()
+	return startWith(t, dir, nil, roles...)
+}
+
+func startWith(t *testing.T, dir string, reload <-chan os.Signal, roles ...app.Role) (a *app.App, stop func()) {
+	t.Helper()
 	cfg, err := config.Load(filepath.Join(dir, "paramedic.yaml"), config.ProcessEnv())
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +87,7 @@ func start(t *testing.T, dir string, roles ...app.Role) (a *app.App, stop func()
 		roles = nil
 	}
 	a, err = app.Start(t.Context(), app.Options{
-		Config: cfg, Roles: roles, Version: "test", AckWait: 2 * time.Second,
+		Config: cfg, Roles: roles, Version: "test", AckWait: 2 * time.Second, Reload: reload,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
@@ -105,9 +110,14 @@ func start(t *testing.T, dir string, roles ...app.Role) (a *app.App, stop func()
 
 func post(t *testing.T, a *app.App, status, url string) int {
 	t.Helper()
+	return postOf(t, a, "place", status, url)
+}
+
+func postOf(t *testing.T, a *app.App, job, status, url string) int {
+	t.Helper()
 	body, err := json.Marshal(map[string]any{"version": "4", "status": status, "alerts": []any{map[string]any{
-		"status": status, "fingerprint": "f1", "startsAt": "2026-03-01T03:00:00Z",
-		"labels": map[string]string{"alertname": "ServiceDown", "job": "place", "url": url},
+		"status": status, "fingerprint": "f1-" + job, "startsAt": "2026-03-01T03:00:00Z",
+		"labels": map[string]string{"alertname": "ServiceDown", "job": job, "url": url},
 	}}})
 	if err != nil {
 		t.Fatal(err)

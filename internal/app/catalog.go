@@ -1,10 +1,8 @@
 package app
 
 import (
-	"fmt"
 	"time"
 
-	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/internal/verify"
 	"github.com/tripgen/paramedic/remediators"
 	httpremediator "github.com/tripgen/paramedic/remediators/http"
@@ -41,22 +39,14 @@ func (t Tools) Catalog(reporters []string) rules.Catalog {
 	c := rules.Catalog{
 		Actions: map[string]rules.ActionSpec{}, Probes: map[string]rules.ProbeSpec{}, Reporters: reporters,
 	}
-	for _, s := range t.Remediators.Specs() {
-		c.Actions[s.Name] = rules.ActionSpec{System: s.System, Schema: s.Params}
+	for _, name := range t.Remediators.Names() {
+		m, _ := t.Remediators.Get(name)
+		s := m.Spec()
+		_, undoable := m.(remediators.Undoer)
+		c.Actions[name] = rules.ActionSpec{System: s.System, Schema: s.Params, Undoable: undoable, Health: s.Health}
 	}
 	for _, s := range t.Probers.Specs() {
-		c.Probes[s.Kind] = rules.ProbeSpec{Schema: s.Params}
+		c.Probes[s.Kind] = rules.ProbeSpec{System: s.System, Schema: s.Params}
 	}
 	return c
-}
-
-// Compiler compiles rule sets for the responder.
-func Compiler(c rules.Catalog) func([]engine.Source) (engine.RuleSet, error) {
-	return func(files []engine.Source) (engine.RuleSet, error) {
-		set, findings := rules.Parse(files, c)
-		if err := findings.Err(); err != nil {
-			return nil, fmt.Errorf("rules:\n%w", err)
-		}
-		return set, nil
-	}
 }

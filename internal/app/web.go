@@ -21,12 +21,15 @@ func (a *App) mountWeb(e *echo.Echo) error {
 			{Name: "engine", Do: a.engineReady},
 		},
 	}
+	if a.rules != nil {
+		o.Checks = append(o.Checks, web.Check{Name: "rules", Do: func(context.Context) error { return nil }, Warn: a.rulesWarning})
+	}
 	if a.has(RoleWeb) && a.o.Config.API.Enabled() {
 		auth, err := a.apiAuth()
 		if err != nil {
 			return err
 		}
-		o.API = &web.API{Engine: a.responder, Pauses: a.bus.Pauses(), Ledger: a.bus, Auth: auth}
+		o.API = &web.API{Engine: a.responder, Pauses: a.bus.Pauses(), Ledger: a.bus, Inbox: a.bus, Auth: auth}
 	}
 	s, err := web.New(o)
 	if err != nil {

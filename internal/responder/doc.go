@@ -7,7 +7,9 @@
 // New makes a responder, Run runs it until its context ends. Any number may run
 // on one bus: one of them holds the leader lease and decides, the others fold
 // the ledger and are warm. Submit puts an input into INBOX, Decided waits until
-// it has been decided here, View looks at the state.
+// it has been decided here, View looks at the state. Reload gives it other rules:
+// they enter INBOX as one input, by the leader only, so that the ledger says under
+// which rules each decision was taken.
 //
 // # What is promised
 //

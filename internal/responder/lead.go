@@ -43,9 +43,11 @@ func (r *Responder) lead(ctx context.Context, lease *bus.Lease) error {
 	if err := r.republish(ctx); err != nil {
 		return err
 	}
-	if err := r.enforceRules(ctx); err != nil {
+	first, err := r.propose(ctx, proposal{})
+	if err != nil {
 		return err
 	}
+	owned.Go(func() { r.proposeAll(ctx, first) })
 	return r.decideAll(ctx)
 }
 
@@ -58,15 +60,6 @@ func (r *Responder) compileAll() error {
 		}
 	}
 	return nil
-}
-
-// enforceRules puts the rules of this process in force, if others are.
-func (r *Responder) enforceRules(ctx context.Context) error {
-	if r.rules == nil || r.rules.Digest == r.fold.State.RuleSet {
-		return nil
-	}
-	_, err := r.Submit(ctx, "rules", engine.Input{Rules: r.rules})
-	return err
 }
 
 // republish derives WORK again for every task that has no answer: the leader
@@ -154,6 +147,7 @@ func (r *Responder) decide(ctx context.Context, msg bus.Msg) error {
 	// Nobody sees a state that is not on disk.
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	before := r.fold.State.RuleSet
 	lines := bytes.Split(bytes.TrimRight(msg.Data, "\n"), []byte("\n"))
 	for i := r.fold.State.InboxLine; i < len(lines); i++ {
 		in, err := engine.UnmarshalLine(lines[i])
@@ -178,6 +172,10 @@ func (r *Responder) decide(ctx context.Context, msg bus.Msg) error {
 	// after a crash comes to the same.
 	r.fold.State.Inbox, r.fold.State.InboxLine = msg.Seq, 0
 	r.sets.keep(r.fold.State.RuleSets)
+	if after := r.fold.State.RuleSet; after != before {
+		r.Logger.Info("rules are in force", "digest", after, "instead", before)
+		r.wake()
+	}
 	r.moved()
 	return nil
 }

@@ -20,10 +20,15 @@ const (
 	again = time.Second
 )
 
-// Options are what a responder needs. All but Observer are required.
+// Options are what a responder needs. All but Rules, Admit and Observer are
+// required.
 type Options struct {
 	Bus     Bus
 	Compile Compiler
+	// Admit is Compile for rules that this process is given, now or by Reload: it
+	// may refuse some that compile, and that others may have put in force. Nil
+	// means Compile.
+	Admit Compiler
 	// Rules are those that this process was given; a leader puts them in force.
 	Rules []engine.Source
 	// Standby keeps this process from ever leading: it only follows.
@@ -44,11 +49,14 @@ type Responder struct {
 	Options
 
 	sets  *sets
-	rules *engine.NewRules
 	ticks ticker
+	// compare wakes the leader to compare rules with those in force.
+	compare chan struct{}
 
-	mu      sync.RWMutex
-	fold    *ledger.Fold
+	mu   sync.RWMutex
+	fold *ledger.Fold
+	// rules are those that this process wants in force.
+	rules   *engine.NewRules
 	leading bool
 	ready   bool
 	// changed is closed and replaced whenever the fold moves.
@@ -57,16 +65,17 @@ type Responder struct {
 
 // New checks that the rules compile. It starts nothing.
 func New(o Options) (*Responder, error) {
+	if o.Admit == nil {
+		o.Admit = o.Compile
+	}
 	r := &Responder{
 		Options: o, sets: newSets(o.Compile),
-		fold: ledger.NewFold(), changed: make(chan struct{}),
+		fold: ledger.NewFold(), changed: make(chan struct{}), compare: make(chan struct{}, 1),
 	}
 	if len(o.Rules) > 0 {
-		set, err := o.Compile(o.Rules)
-		if err != nil {
+		if _, err := r.Reload(o.Rules); err != nil {
 			return nil, err
 		}
-		r.rules = &engine.NewRules{Digest: set.Digest(), Sources: o.Rules}
 	}
 	return r, nil
 }

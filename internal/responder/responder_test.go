@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,6 +50,9 @@ func (fixedRules) rule() *engine.Rule {
 }
 
 func compile(sources []engine.Source) (engine.RuleSet, error) {
+	if strings.HasPrefix(sources[0].Text, "bad") {
+		return nil, errors.New("rules.yaml:1:1: error: it is bad")
+	}
 	return fixedRules{digest: sources[0].Text}, nil
 }
 

@@ -14,6 +14,9 @@ type sets struct {
 
 	mu       sync.Mutex
 	compiled map[string]engine.RuleSet
+	// wanted is the set that this process may put in force: it is not compiled
+	// anew when that is decided, while everything waits.
+	wanted engine.RuleSet
 }
 
 func newSets(compile Compiler) *sets {
@@ -22,7 +25,7 @@ func newSets(compile Compiler) *sets {
 
 // add compiles a set and checks that it is the one that its name says.
 func (s *sets) add(digest string, sources []engine.Source) error {
-	if _, ok := s.Set(digest); ok {
+	if _, ok := s.Set(digest); ok || s.addWanted(digest) {
 		return nil
 	}
 	set, err := s.compile(sources)
@@ -36,6 +39,23 @@ func (s *sets) add(digest string, sources []engine.Source) error {
 	defer s.mu.Unlock()
 	s.compiled[digest] = set
 	return nil
+}
+
+func (s *sets) want(set engine.RuleSet) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wanted = set
+}
+
+// addWanted adds the wanted set, if it is the one of that name.
+func (s *sets) addWanted(digest string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wanted == nil || s.wanted.Digest() != digest {
+		return false
+	}
+	s.compiled[digest] = s.wanted
+	return true
 }
 
 // Set implements engine.Sets.

@@ -40,6 +40,7 @@ func TestRolesDecideWhoMayDoWhat(t *testing.T) {
 		{"GET", "/runs/none", "", 404, 404},
 		{"GET", "/pauses", "", 200, 200},
 		{"GET", "/ledger", "", 200, 200},
+		{"GET", "/inbox", "", 403, 200},
 		{"GET", "/nothing-here", "", 404, 404},
 		{"POST", "/runs/none/approve", `{"plan":"x"}`, 403, 404},
 		{"POST", "/runs/none/deny", `{}`, 403, 404},

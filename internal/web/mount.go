@@ -46,6 +46,7 @@ func (s *Server) Mount(e *echo.Echo) {
 	g.DELETE("/pauses", s.serve(Operator, shortTime, s.resume))
 	g.GET("/events", s.serve(Viewer, s.api.StreamFor, s.events))
 	g.GET("/ledger", s.serve(Viewer, unbounded, s.exportLedger))
+	g.GET("/inbox", s.serve(Operator, unbounded, s.exportInbox))
 	g.RouteNotFound("/*", s.serve(Viewer, shortTime, func(c echo.Context, _ caller) error {
 		return refuse(http.StatusNotFound, "Not found", "the API has nothing at %q", c.Request().URL.Path)
 	}))

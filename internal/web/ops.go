@@ -79,6 +79,9 @@ func (r *readiness) look(ctx context.Context) verdicts {
 				return
 			}
 			found[i] = api.Component{Ready: true}
+			if c.Warn != nil {
+				found[i].Warning = c.Warn()
+			}
 		})
 	}
 	looking.Wait()

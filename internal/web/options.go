@@ -39,11 +39,20 @@ type Ledger interface {
 	LedgerLast(ctx context.Context) (uint64, error)
 }
 
+// Inbox reads recorded inputs.
+type Inbox interface {
+	Inbox(ctx context.Context, from uint64) (*bus.Reader, error)
+	InboxLast(ctx context.Context) (uint64, error)
+}
+
 // Check is one component's part in /readyz. Do returns nil when it is ready, and
 // otherwise an error that may be shown to anybody.
 type Check struct {
 	Name string
 	Do   func(ctx context.Context) error
+	// Warn, if it is set, says what somebody should mend although the component is
+	// ready; empty if nothing. It, too, may be shown to anybody.
+	Warn func() string
 }
 
 // Options are what a Server needs. Log, Now, Metrics and Gatherer must be set.
@@ -59,18 +68,19 @@ type Options struct {
 	API *API
 }
 
-// API is what /api/v1 needs. Engine, Pauses, Ledger and Auth must be set; for
-// the rest zero means the default.
+// API is what /api/v1 needs. Engine, Pauses, Ledger, Inbox and Auth must be set;
+// for the rest zero means the default.
 type API struct {
 	Engine Engine
 	Pauses Pauses
 	Ledger Ledger
+	Inbox  Inbox
 	Auth   Auth
 
 	// DecideTimeout bounds how long a command waits to be decided: 5 s.
 	DecideTimeout time.Duration
 	// MaxStreams bounds the live streams at one time: 32. MaxScans bounds the
-	// reads of the ledger for timelines and exports: 4.
+	// reads of the ledger and of recorded inputs for timelines and exports: 4.
 	MaxStreams, MaxScans int
 	// Heartbeat is how often a silent live stream says that it lives: 15 s.
 	Heartbeat time.Duration
@@ -125,8 +135,8 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) withAPI(a API) error {
-	if a.Engine == nil || a.Pauses == nil || a.Ledger == nil {
-		return errors.New("web: API needs Engine, Pauses and Ledger")
+	if a.Engine == nil || a.Pauses == nil || a.Ledger == nil || a.Inbox == nil {
+		return errors.New("web: API needs Engine, Pauses, Ledger and Inbox")
 	}
 	auth, err := newAuthenticator(a.Auth, s.log)
 	if err != nil {

@@ -18,6 +18,18 @@ const (
 	HeaderLedgerLast  = "X-Paramedic-Ledger-Last"
 )
 
+// RecordedInput is one line of GET /api/v1/inbox: one input of the engine. The
+// inputs of one message have one sequence.
+type RecordedInput struct {
+	Sequence uint64 `json:"sequence"`
+	// At is when it was stored. It is decided then or a little later.
+	At    time.Time       `json:"at"`
+	Input json.RawMessage `json:"input"`
+	// PassedOver says why the engine cannot read what is stored. Input is then
+	// what it decides instead: a tick.
+	PassedOver string `json:"passedOver,omitempty"`
+}
+
 // Run is a run in brief.
 type Run struct {
 	ID   string      `json:"id"`
@@ -166,4 +178,6 @@ type Ready struct {
 type Component struct {
 	Ready  bool   `json:"ready"`
 	Reason string `json:"reason,omitempty"`
+	// Warning is what somebody should mend although it is ready.
+	Warning string `json:"warning,omitempty"`
 }
