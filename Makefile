@@ -49,7 +49,7 @@ vulnerabilities: ## govulncheck
 	.ci/govulncheck
 
 .PHONY: lab
-lab: ## build the lab's servers: Kubernetes, etcd, kwok, Alertmanager; minutes, once
+lab: ## build the lab's servers: Kubernetes, etcd, kwok, Alertmanager, Prometheus; minutes, once
 	go run ./internal/lab/build
 
 .PHONY: bench

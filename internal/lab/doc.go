@@ -1,6 +1,6 @@
 // Package lab runs the real peers that Paramedic works against, on a machine that has nothing but Go: a Kubernetes
-// control plane (etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok in place of the kubelets)
-// and Alertmanager. Tests and the Kubernetes demo use it; the product does not.
+// control plane (etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok in place of the kubelets),
+// Alertmanager and Prometheus. Tests and the Kubernetes demo use it; the product does not.
 //
 // In a test, one cluster for the test and its subtests:
 //
@@ -25,8 +25,11 @@
 // server writes every change of a workload, pod, node or eviction to an audit log, before it does it and again with
 // the outcome, and [Cluster.Audit] reads it without losing any.
 //
-// Concurrency: a [Cluster] and an [Alertmanager] may be used by many goroutines. Any number may run side by side,
-// also from several processes; each has a folder and ports of its own.
+// A Prometheus ([Prometheus]) can be given a past: samples that it is to have seen before it started. promtool, which
+// tests alerting rules, is at [Promtool].
+//
+// Concurrency: a [Cluster], an [Alertmanager] and a [PrometheusServer] may be used by many goroutines. Any number may
+// run side by side, also from several processes; each has a folder and ports of its own.
 //
 // Servers die with the process that started them, even if that is killed: on Linux each is bound to it by the
 // parent-death signal. On other Unix systems that holds for an orderly end only.

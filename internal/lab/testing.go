@@ -1,11 +1,14 @@
 package lab
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/tripgen/paramedic/internal/lab/binaries"
 )
 
 // Kubernetes starts a cluster for the test and its subtests, which knows the given users beside the standing ones.
@@ -64,14 +67,44 @@ func RunAlertmanagerPair(tb testing.TB, config string) [2]*Alertmanager {
 	return pair
 }
 
-func cleanUp(tb testing.TB, a *Alertmanager) {
+// Prometheus starts a Prometheus for the test; it fills in the options' Folder and Progress. It ends with the test; if
+// that has failed, its log is shown.
+func Prometheus(tb testing.TB, options PrometheusOptions) *PrometheusServer {
+	tb.Helper()
+	options.Folder, options.Progress = tb.TempDir(), tb.Output()
+	p, err := StartPrometheus(tb.Context(), options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cleanUp(tb, p)
+	return p
+}
+
+// Promtool returns the path of promtool, of the same version as the Prometheus of the lab.
+func Promtool(tb testing.TB) string {
+	tb.Helper()
+	built, err := prometheusBundle(tb.Context(), tb.Output())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return filepath.Join(built, binaries.Promtool)
+}
+
+// server is one process that a test has to itself.
+type server interface {
+	URL() string
+	Log() string
+	Stop() error
+}
+
+func cleanUp(tb testing.TB, s server) {
 	tb.Helper()
 	tb.Cleanup(func() {
 		if tb.Failed() {
-			tb.Logf("--- end of the log of alertmanager at %s ---\n%s", a.URL(), strings.TrimSpace(a.Log()))
+			tb.Logf("--- end of the log of %T at %s ---\n%s", s, s.URL(), strings.TrimSpace(s.Log()))
 		}
-		if err := a.Stop(); err != nil {
-			tb.Errorf("stop Alertmanager: %v", err)
+		if err := s.Stop(); err != nil {
+			tb.Errorf("stop %T: %v", s, err)
 		}
 	})
 }

@@ -16,6 +16,8 @@ type Bundle struct {
 	// Files maps the name of a file to patterns below the module's folder; the matches, in order of pattern and
 	// name, are joined into it as YAML documents.
 	Files map[string][]string
+	// tags are build tags.
+	tags []string
 	// stamps are linker symbols and the value that each gets, in which the verbs of stamp are filled in.
 	stamps map[string]string
 }
@@ -29,6 +31,8 @@ const (
 	Kwok              = "kwok"
 	KwokStages        = "stages.yaml"
 	Alertmanager      = "alertmanager"
+	Prometheus        = "prometheus"
+	Promtool          = "promtool"
 )
 
 // KubernetesBundle holds the control plane.
@@ -77,9 +81,21 @@ func AlertmanagerBundle() Bundle {
 	}
 }
 
+// PrometheusBundle holds Prometheus and promtool, without the plug-ins that discover targets: the lab names its own. It
+// is not stamped, as the module's version, v0.313.5 for Prometheus 3.13.5, is not what it would call itself.
+func PrometheusBundle() Bundle {
+	const module = "github.com/prometheus/prometheus"
+	return Bundle{
+		Name:     "prometheus",
+		Module:   module,
+		Programs: map[string]string{Prometheus: module + "/cmd/prometheus", Promtool: module + "/cmd/promtool"},
+		tags:     []string{"remove_all_sd"},
+	}
+}
+
 // All returns every bundle, the longest to build first.
 func All() []Bundle {
-	return []Bundle{KubernetesBundle(), KwokBundle(), EtcdBundle(), AlertmanagerBundle()}
+	return []Bundle{KubernetesBundle(), PrometheusBundle(), KwokBundle(), EtcdBundle(), AlertmanagerBundle()}
 }
 
 // linkerFlags are the -ldflags for the bundle at a module version such as v1.36.1.

@@ -49,7 +49,7 @@ func (s *Store) fill(ctx context.Context, b Bundle, staging string) error {
 	}
 	for _, name := range sortedKeys(b.Programs) {
 		args := append([]string{"build"}, buildFlags()...)
-		args = append(args, "-ldflags", flags, "-o", filepath.Join(staging, name), b.Programs[name])
+		args = append(args, "-tags", strings.Join(b.tags, ","), "-ldflags", flags, "-o", filepath.Join(staging, name), b.Programs[name])
 		if _, err := s.run(ctx, b, args...); err != nil {
 			return err
 		}
