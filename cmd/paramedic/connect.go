@@ -45,23 +45,37 @@ type connection struct {
 func connect(cmd *cobra.Command, env environment) *connection {
 	c := &connection{environment: env}
 	flags := cmd.PersistentFlags()
-	flags.StringVar(&c.server, "server", "", "address of the server (default $PARAMEDIC_SERVER, or "+defaultServer+")")
-	flags.StringVar(&c.tokenFile, "token-file", "", "file that holds the API token (default the token itself in $PARAMEDIC_TOKEN)")
+	c.reach(flags)
 	flags.StringVarP(&c.output, "output", "o", "text", "text or json")
 	return c
+}
+
+// textFlags is the part of a set of flags that takes texts.
+type textFlags interface {
+	StringVar(p *string, name, value, usage string)
+}
+
+// reach adds the flags that say where the server is.
+func (c *connection) reach(flags textFlags) {
+	flags.StringVar(&c.server, "server", "", "address of the server (default $PARAMEDIC_SERVER, or "+defaultServer+")")
+	flags.StringVar(&c.tokenFile, "token-file", "", "file that holds the API token (default the token itself in $PARAMEDIC_TOKEN)")
+}
+
+// address is the server's.
+func (c *connection) address() string {
+	if c.server != "" {
+		return c.server
+	}
+	if server := c.getenv("PARAMEDIC_SERVER"); server != "" {
+		return server
+	}
+	return defaultServer
 }
 
 // client checks the flags and makes the client.
 func (c *connection) client() (*client.Client, error) {
 	if c.output != "text" && c.output != "json" {
 		return nil, fmt.Errorf("--output %q: want text or json", c.output)
-	}
-	server := c.server
-	if server == "" {
-		server = c.getenv("PARAMEDIC_SERVER")
-	}
-	if server == "" {
-		server = defaultServer
 	}
 	token := c.getenv("PARAMEDIC_TOKEN")
 	if c.tokenFile != "" {
@@ -73,7 +87,7 @@ func (c *connection) client() (*client.Client, error) {
 			return nil, fmt.Errorf("--token-file %s: it is empty", c.tokenFile)
 		}
 	}
-	return client.New(client.Options{Server: server, Token: token})
+	return client.New(client.Options{Server: c.address(), Token: token})
 }
 
 func (c *connection) json() bool { return c.output == "json" }
