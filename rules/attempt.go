@@ -24,9 +24,8 @@ const (
 func attemptShape() shape {
 	return shape{
 		what:     "an attempt",
-		fields:   []string{"name", "mode", "do", "verify", "within", "stable", "retry", "timeout"},
+		fields:   []string{"name", "mode", "check", "do", "verify", "within", "stable", "undo", "retry", "timeout"},
 		required: []string{"name", "do"},
-		later:    []string{"check", "undo"},
 	}
 }
 
@@ -66,6 +65,12 @@ func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool
 				a.Do = append(a.Do, action)
 			}
 		}
+	}
+	if v := o.get("check"); v != nil {
+		c.check(f, v, r, &a)
+	}
+	if v := o.get("undo"); v != nil {
+		f.undo(v, o.get("do"), &a)
 	}
 	if v := o.get("retry"); v != nil {
 		f.retry(v, &a)
@@ -108,6 +113,10 @@ func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) 
 	if !ok || !f.fits(key, to, r) {
 		return engine.Action{}, false
 	}
+	if share := r.rule.Guards.MinHealthy; share != (engine.Share{}) && !spec.Health {
+		f.errorf(key, "the plans of %s do not tell how many instances are healthy, so that minHealthy would hold it for ever: write minHealthy: off in this rule's guards, or use another action", key.Value)
+		return engine.Action{}, false
+	}
 	v, ok := &param{node: key, isObject: true}, true
 	if !isNull(value) {
 		v, ok = f.param(c.places.attempt, value)
@@ -120,7 +129,7 @@ func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) 
 	if group == "" {
 		group = DefaultGroup
 	}
-	return engine.Action{Name: key.Value, Group: group, Params: params}, ok
+	return engine.Action{Name: key.Value, Group: group, Undoable: spec.Undoable, Params: params}, ok
 }
 
 // fits holds that what is called can work on the rule's target.

@@ -25,17 +25,18 @@ func many(b *testing.B, n int) *rules.Set {
 	return mustParse(b, source("bench.yaml", text.String()))
 }
 
-// BenchmarkMatch is the cost of one alert that one rule is for. The metric of
-// 10,000 rules is their cost in times of that of 100.
+// BenchmarkMatch is the cost of one alert that one rule is for, out of so many.
+// The metric of 10,000 rules is their cost in times of that of 100, and must be
+// at most 2.
 func BenchmarkMatch(b *testing.B) {
 	a := firing(map[string]string{
-		"alertname": "ServiceDown", "job": "service-42", "severity": "critical",
-		"cluster": "korea", "namespace": "production", "pod": "service-42-abcde", "instance": "10.0.0.1:8080",
+		"alertname": "ServiceDown", "job": "service-7", "severity": "critical",
+		"cluster": "korea", "namespace": "production", "pod": "service-7-abcde", "instance": "10.0.0.1:8080",
 	})
 	var base time.Duration
-	for _, n := range []int{100, 10_000} {
+	for _, n := range []int{10, 100, 1_000, 10_000} {
+		set := many(b, n)
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
-			set := many(b, n)
 			b.ReportAllocs()
 			for b.Loop() {
 				if got := set.Match(a, now); len(got) != 1 || got[0].Err != nil {
@@ -43,9 +44,10 @@ func BenchmarkMatch(b *testing.B) {
 				}
 			}
 			each := b.Elapsed() / time.Duration(b.N)
-			if n == 100 {
+			switch {
+			case n == 100:
 				base = each
-			} else if base > 0 {
+			case n == 10_000 && base > 0:
 				b.ReportMetric(float64(each)/float64(base), "x-of-100-rules")
 			}
 		})

@@ -14,6 +14,9 @@ type Catalog struct {
 	Probes map[string]ProbeSpec
 	// Reporters are the names that report and otherwise may use.
 	Reporters []string
+	// Triggers are the kinds of trigger that the build can run. Rules with others
+	// compile, with a warning.
+	Triggers []string
 }
 
 // ActionSpec describes one action.

@@ -28,8 +28,11 @@ type compiler struct {
 	found       Findings
 	rules       []*rule
 	budgets     []budget
+	windows     []window
+	references  []reference
 	ruleNames   map[string]string
 	budgetNames map[string]string
+	windowNames map[string]string
 }
 
 // Parse compiles files into one set. They are taken in the order of their
@@ -38,11 +41,11 @@ type compiler struct {
 func Parse(files []engine.Source, catalog Catalog) (*Set, Findings) {
 	c := &compiler{
 		catalog: catalog, schemas: map[string]*jsonschema.Schema{},
-		ruleNames: map[string]string{}, budgetNames: map[string]string{},
+		ruleNames: map[string]string{}, budgetNames: map[string]string{}, windowNames: map[string]string{},
 	}
 	var err error
 	if c.places, err = newPlaces(); err != nil {
-		return nil, Findings{{Severity: SeverityError, Message: err.Error()}}
+		return nil, Findings{{Severity: SeverityError, Code: CodeInternal, Message: err.Error()}}
 	}
 	sources := canonical(files)
 	for i, s := range sources {
@@ -54,9 +57,11 @@ func Parse(files []engine.Source, catalog Catalog) (*Set, Findings) {
 		c.file(f)
 	}
 	if len(c.rules) == 0 && !c.found.Failed() {
-		c.found = append(c.found, Finding{Severity: SeverityError, Message: fmt.Sprintf("there is no rule in the %s given: a rule set without rules would answer no alert", count(len(files), "file"))})
+		c.found = append(c.found, Finding{Severity: SeverityError, Code: CodeEmpty, Message: fmt.Sprintf("there is no rule in the %s given: a rule set without rules would answer no alert", count(len(files), "file"))})
 	}
-	c.shadowed()
+	c.resolve()
+	c.applyWindows()
+	c.lint()
 	c.found.sort()
 	if c.found.Failed() {
 		return nil, c.found
@@ -85,20 +90,19 @@ func metadataShape() shape {
 
 func specShape() shape {
 	return shape{
-		what: "spec", fields: []string{"defaults", "budgets", "rules"}, required: []string{"rules"},
-		later: []string{"windows"},
+		what: "spec", fields: []string{"defaults", "budgets", "windows", "rules"}, required: []string{"rules"},
 	}
 }
 
 func defaultsShape() shape {
-	return shape{what: "defaults", fields: []string{"mode", "report", "guards"}}
+	return shape{what: "defaults", fields: []string{"mode", "report", "otherwise", "guards"}}
 }
 
 // defaults hold for the rules of one file that say nothing else.
 type defaults struct {
-	mode   engine.Mode
-	report []engine.Routing
-	guards engine.Guards
+	mode              engine.Mode
+	report, otherwise []engine.Routing
+	guards            engine.Guards
 }
 
 func (c *compiler) file(f *file) {
@@ -106,6 +110,7 @@ func (c *compiler) file(f *file) {
 	if !ok {
 		return
 	}
+	f.doc = root
 	o, ok := f.object(root, fileShape())
 	if !ok {
 		return
@@ -125,6 +130,12 @@ func (c *compiler) file(f *file) {
 		items, _ := f.list(n, "budgets")
 		for _, item := range items {
 			c.budget(f, item)
+		}
+	}
+	if n := spec.get("windows"); n != nil {
+		items, _ := f.list(n, "windows")
+		for _, item := range items {
+			c.window(f, item)
 		}
 	}
 	if n := spec.get("rules"); n != nil {
@@ -149,7 +160,14 @@ func (c *compiler) defaults(f *file, n *yaml.Node) defaults {
 	if v := o.get("report"); v != nil {
 		d.report = c.routes(f, v, "report")
 	}
+	if v := o.get("otherwise"); v != nil {
+		d.otherwise = c.routes(f, v, "otherwise")
+	}
 	d.guards = f.guards(o.get("guards"), d.guards)
+	c.referRequired(f, o.get("guards"), nil)
+	if v := value(o.get("guards"), "windows"); v != nil {
+		f.errorf(v, "windows: off is written at each rule that it is for, not in defaults")
+	}
 	return d
 }
 

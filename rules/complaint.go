@@ -56,7 +56,11 @@ func (p *place) reword(parsed *cel.Ast, e *cel.Error) string {
 		return m
 	}
 	if m := overload().FindStringSubmatch(message); m != nil {
-		return fmt.Sprintf("%s does not take %s", operator(m[1]), strings.ReplaceAll(m[2], objectTypes, ""))
+		with := strings.ReplaceAll(m[2], objectTypes, "")
+		if of := method().FindStringSubmatch(with); of != nil {
+			return fmt.Sprintf("%s of a %s does not take %s", m[1], of[1], of[2])
+		}
+		return fmt.Sprintf("%s does not take %s", operator(m[1]), with)
 	}
 	return strings.ReplaceAll(message, objectTypes, "")
 }
@@ -82,6 +86,9 @@ func noFields() *regexp.Regexp {
 func overload() *regexp.Regexp {
 	return regexp.MustCompile(`^found no matching overload for '(.*)' applied to '(.*)'$`)
 }
+
+// method divides what a member function is called on from its arguments.
+func method() *regexp.Regexp { return regexp.MustCompile(`^(.+)\.(\(.*\))$`) }
 
 // operator gives CEL's internal name for an operator as it is written.
 func operator(function string) string {

@@ -17,6 +17,8 @@ type file struct {
 	source string
 	lines  []string
 	found  *Findings
+	// doc is the file's one document, once it is parsed.
+	doc *yaml.Node
 }
 
 func newFile(path, source string, found *Findings) *file {
@@ -28,7 +30,12 @@ func newFile(path, source string, found *Findings) *file {
 }
 
 func (f *file) report(s Severity, p Position, format string, args ...any) {
+	// Something missing at the end stands behind it, for the YAML parser.
+	if last := len(f.lines); p.Line > last {
+		p = Position{last, utf8.RuneCountInString(f.lines[last-1]) + 1}
+	}
 	finding := Finding{File: f.path, Line: p.Line, Column: p.Column, Severity: s, Message: fmt.Sprintf(format, args...)}
+	finding.Code = codeOf(s, format, finding.Message)
 	if p.Line >= 1 && p.Line <= len(f.lines) {
 		if l := f.lines[p.Line-1]; utf8.RuneCountInString(l) <= maxSnippet {
 			finding.Snippet = l

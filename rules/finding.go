@@ -32,7 +32,9 @@ type Finding struct {
 	Line     int      `json:"line"`
 	Column   int      `json:"column"`
 	Severity Severity `json:"severity"`
-	Message  string   `json:"message"`
+	// Code is the kind of finding, the same in every version: see [Codes].
+	Code    string `json:"code"`
+	Message string `json:"message"`
 	// Snippet is the source line; empty if it is too long to be shown.
 	Snippet string `json:"snippet,omitempty"`
 }

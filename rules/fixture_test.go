@@ -22,8 +22,8 @@ func catalog() rules.Catalog {
 	}
 	return rules.Catalog{
 		Actions: map[string]rules.ActionSpec{
-			"kubernetes.restart": {System: engine.SystemKubernetes, Schema: object(``, ``)},
-			"kubernetes.scale": {System: engine.SystemKubernetes, Group: "scalers", Schema: object(``, `
+			"kubernetes.restart": {System: engine.SystemKubernetes, Health: true, Schema: object(``, ``)},
+			"kubernetes.scale": {System: engine.SystemKubernetes, Group: "scalers", Health: true, Undoable: true, Schema: object(``, `
 				"factor":{"type":"number","exclusiveMinimum":0},"step":{"type":"integer"},
 				"min":{"type":"integer","minimum":0},"max":{"type":"integer","minimum":1}`)},
 			"http.request": {System: engine.SystemHTTP, Schema: object(`"path"`, `
@@ -42,6 +42,7 @@ func catalog() rules.Catalog {
 				"url":{"type":"string","minLength":1},"status":{"type":"integer"},"json":{"type":"object"}`)},
 		},
 		Reporters: []string{"log", "webhook"},
+		Triggers:  []string{"schedule", "probe", "manual"},
 	}
 }
 
@@ -90,6 +91,29 @@ func TestBadFiles(t *testing.T) {
 	})
 }
 
+// Sets of several files are folders.
+func TestBadSets(t *testing.T) {
+	t.Parallel()
+	folders, err := filepath.Glob("testdata/*.bad")
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("%d folders, %v", len(folders), err)
+	}
+	for _, folder := range folders {
+		files, err := rules.Load(folder + "/*.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range files {
+			files[i].Name = filepath.Base(files[i].Name)
+		}
+		set, findings := rules.Parse(files, catalog())
+		if set != nil || !findings.Failed() {
+			t.Errorf("%s compiles", folder)
+		}
+		golden(t, folder+".golden", findings.Format())
+	}
+}
+
 func TestGoodFiles(t *testing.T) {
 	t.Parallel()
 	eachFile(t, "testdata/*.good.yaml", func(t *testing.T, name, text string) {
@@ -117,75 +141,4 @@ func eachFile(t *testing.T, pattern string, test func(t *testing.T, name, text s
 			test(t, name, string(text))
 		})
 	}
-}
-
-// dump writes out what a set holds for an alert of which nothing is known.
-func dump(t *testing.T, set *rules.Set) string {
-	t.Helper()
-	scope := engine.Scope{
-		Target:  engine.Target{System: "kubernetes", Cluster: "korea", Namespace: "production", Kind: "Deployment", Name: "thing"},
-		Run:     engine.RunScope{ID: "r1", Rule: "rule"},
-		Attempt: engine.AttemptScope{Name: "first", Number: 1},
-	}
-	render := func(params func(engine.Scope) (json.RawMessage, error)) any {
-		p, err := params(scope)
-		if err != nil {
-			return "error: " + err.Error()
-		}
-		return p
-	}
-	type call struct {
-		Name   string
-		Group  string `json:",omitempty"`
-		Params any
-	}
-	type attempt struct {
-		Name                    string
-		Mode                    engine.Mode `json:",omitempty"`
-		Do, Verify              []call
-		AlertResolved           bool
-		Within, Stable, Backoff string
-		Retries                 int
-		Timeout                 string
-	}
-	var out strings.Builder
-	write := func(what string, v any) {
-		b, err := json.MarshalIndent(v, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		out.WriteString(what + " " + string(b) + "\n")
-	}
-	for _, b := range set.Budgets() {
-		key := ""
-		if b.Key != nil {
-			k, err := b.Key(scope)
-			if err != nil {
-				t.Fatal(err)
-			}
-			key = k
-		}
-		write("budget", map[string]any{"name": b.Name, "key": key, "rate": b.Rate, "concurrent": b.Concurrent})
-	}
-	for _, r := range set.Rules() {
-		attempts := []attempt{}
-		for _, a := range r.Attempts {
-			d := attempt{
-				Name: a.Name, Mode: a.Mode, AlertResolved: a.Verify.AlertResolved, Within: a.Verify.Within.String(),
-				Stable: a.Verify.Stable.String(), Retries: a.Retries, Backoff: a.Backoff.String(), Timeout: a.Timeout.String(),
-			}
-			for _, do := range a.Do {
-				d.Do = append(d.Do, call{do.Name, do.Group, render(do.Params)})
-			}
-			for _, p := range a.Verify.Probes {
-				d.Verify = append(d.Verify, call{Name: p.Kind, Params: render(p.Params)})
-			}
-			attempts = append(attempts, d)
-		}
-		write("rule", map[string]any{
-			"name": r.Name, "mode": r.Mode, "guards": r.Guards, "attempts": attempts,
-			"otherwise": r.Otherwise, "report": r.Report,
-		})
-	}
-	return out.String()
 }

@@ -24,8 +24,7 @@ func builtinGuards() engine.Guards {
 func guardsShape() shape {
 	return shape{
 		what:   "guards",
-		fields: []string{"cooldown", "limit", "freshness", "flap", "breaker", "relapse", "approval"},
-		later:  []string{"minHealthy", "concurrent", "requires"},
+		fields: []string{"cooldown", "limit", "freshness", "flap", "breaker", "relapse", "approval", "minHealthy", "concurrent", "requires", "windows"},
 	}
 }
 
@@ -53,6 +52,7 @@ func (f *file) guards(n *yaml.Node, otherwise engine.Guards) engine.Guards {
 			g.Breaker = f.number(v, "breaker", 1, maxCount)
 		}
 	}
+	f.stateGuards(o, &g)
 	if v := o.get("approval"); v != nil {
 		if isOff(v) {
 			f.errorf(v, "approval cannot be off: it is how long a question to a person stays open, and every question must end")

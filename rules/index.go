@@ -30,7 +30,7 @@ func newIndex(rules []*rule) index {
 	demands := make([][]demand, len(rules))
 	load := map[[2]string]int{}
 	for i, r := range rules {
-		demands[i] = demandsOf(r.matchers)
+		demands[i] = r.demands()
 		for _, d := range demands[i] {
 			for _, v := range d.values {
 				load[[2]string{d.label, v}]++
@@ -80,6 +80,15 @@ func (ix index) candidates(of map[string]string) []int {
 	}
 	slices.Sort(found)
 	return found
+}
+
+// demands are those of the rule's matchers. An alert of a trigger bears the name
+// of its rule.
+func (r *rule) demands() []demand {
+	if r.trigger != nil {
+		return []demand{{labelAlertName, []string{r.rule.Name}}}
+	}
+	return demandsOf(r.matchers)
 }
 
 // demandsOf are what matchers demand: an equality one value, a regular

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/decls"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
@@ -74,6 +76,31 @@ func (m labelMap) Size() ref.Val { return types.Int(len(m)) }
 func (m labelMap) Iterator() traits.Iterator {
 	names := slices.Sorted(maps.Keys(m))
 	return types.NewStringList(types.DefaultTypeAdapter, names).Iterator()
+}
+
+// labelGet is the function get of maps of texts, so of labels and annotations:
+// the value under a name, or a text in place of one that is missing or empty.
+func labelGet() cel.EnvOption {
+	labels := cel.MapType(cel.StringType, cel.StringType)
+	return cel.Function("get",
+		// The guards would take a labelMap for a traits.Mapper.
+		decls.DisableTypeGuards(true),
+		cel.MemberOverload("labels_get", []*cel.Type{labels, cel.StringType, cel.StringType}, cel.StringType,
+			cel.FunctionBinding(func(args ...ref.Val) ref.Val {
+				m, isMap := args[0].(traits.Indexer)
+				there, isContainer := args[0].(traits.Container)
+				if _, isText := args[1].(types.String); !isMap || !isContainer || !isText {
+					return types.MaybeNoSuchOverloadErr(args[0])
+				}
+				if there.Contains(args[1]) == types.True {
+					if v := m.Get(args[1]); v != types.String("") {
+						return v
+					}
+				}
+				return args[2]
+			}),
+		),
+	)
 }
 
 func (m labelMap) cel() traits.Mapper {

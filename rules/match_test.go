@@ -94,6 +94,12 @@ func TestConditions(t *testing.T) {
 		`alert.labels.job.matches("^pl.ce$")`:                              true,
 		`alert.labels.job.split("a")[1] == "ce"`:                           true,
 		`alert.url == ""`:                                                  true,
+		`alert.labels.get("job", "none") == "place"`:                       true,
+		`alert.labels.get("missing", "none") == "none"`:                    true,
+		`alert.labels.get("empty", "none") == "none"`:                      true,
+		`alert.annotations.get("summary", alert.name) == "down"`:           true,
+		`{"a": "b"}.get("a", "x") + {"a": "b"}.get("c", "x") == "bx"`:      true,
+		`alert.labels["job"] == alert.labels["pl" + "ace"]`:                false,
 	} {
 		quoted := "'" + strings.ReplaceAll(condition, "'", "''") + "'"
 		got := one(t, `'alertname="A"'`, quoted, "x").Match(a, now)
@@ -247,7 +253,10 @@ func FuzzMatch(f *testing.F) {
 	}
 	rendering := mustParse(f, source("f.yaml", wrap(`name: render
 on: {alerts: ['a=~"(?s).+"']}
-when: size(alert.labels) > 0 && (alert.labels.b == "x" || alert.labels.c.split(",").size() > 0)
+when: size(alert.labels) > 0 && (alert.labels.get("b", "x") == "x" || alert.labels.c.split(",").size() > 0)
+unless: [{alerts: ['b=~".+"'], equal: [c]}]
+groupBy: [a, "${alert.labels.b}-${alert.labels.c}"]
+report: {log: "${alert.labels.a}"}
 target: {cluster: "${alert.labels.a}", namespace: "x-${alert.labels.b}", pod: "${alert.labels.c.replace('x', 'y')}"}
 try: [{name: go, do: [{kubernetes.restart: {}}]}]`)))
 	f.Add("a", "x", "b", "y", "c", "x")
@@ -258,8 +267,16 @@ try: [{name: go, do: [{kubernetes.restart: {}}]}]`)))
 			compareWithEvery(t, set, selected[i], labels)
 		}
 		for _, m := range rendering.Match(firing(labels), now) {
-			if m.Err == nil && m.Target.Validate() != nil {
-				t.Errorf("%q gives the target %v", labels, m.Target)
+			if m.Err == nil && (m.Target.Validate() != nil || m.Group == "") {
+				t.Errorf("%q gives the target %v and the group %q", labels, m.Target, m.Group)
+			}
+			for _, other := range []alert.Alert{firing(labels), firing(map[string]string{n1: v2, n2: v1})} {
+				if i := m.Rule.Unless[0]; i.Alert(other, other) || i.Alert(firing(labels), other) && i.Alert(other, firing(labels)) {
+					t.Errorf("%q and %q hold each other", labels, other.Labels)
+				}
+			}
+			if to, err := m.Rule.Report[0].To(engine.Scope{Alert: firing(labels)}); err == nil && to == "" {
+				t.Errorf("%q is reported nowhere", labels)
 			}
 		}
 	})

@@ -2,11 +2,8 @@ package rules_test
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/rules"
@@ -66,9 +63,9 @@ on: {alerts: ['job="x"', 'alertname="A"']}
 target: {http: place}
 mode: auto
 try:
-  - name: go
-    do: [{http.request: {path: /}}]
-    verify: [{alert: resolved}]`) + `    - name: second
+  - {name: go,
+    do: [{http.request: {path: /}}],
+    verify: [{alert: resolved}], within: 10m}`) + `    - name: second
       on: {alerts: ['alertname="A",job="x"']}
       when: alert.severity == "critical"
       target: {http: place}
@@ -222,52 +219,26 @@ func itoa(n int) string {
 	return string(b)
 }
 
-// FuzzParse holds that no text makes the compiler panic, that findings point
-// into the file, and that what compiles does so again to the same.
-func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/*.yaml"} {
-		names, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, name := range names {
-			text, err := os.ReadFile(name)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(string(text))
+func TestTooLargeAFile(t *testing.T) {
+	t.Parallel()
+	set, findings := rules.Parse(source("large.yaml", strings.Repeat("# 3456\n", 1<<20+2000)+wrap(minimal)+strings.Repeat("#\n", 1<<20)), catalog())
+	if set != nil || !strings.Contains(findings.Format(), "large.yaml: error: the file has ") {
+		t.Errorf("%.300s", findings.Format())
+	}
+}
+
+// A schema of the catalogue that is none is reported where it is needed.
+func TestSchemasThatAreNone(t *testing.T) {
+	t.Parallel()
+	for schema, want := range map[string]string{
+		`{"type": `:   "the parameter schema of http.request: ",
+		`{"type": 7}`: "the parameter schema of http.request is not a JSON Schema: ",
+		``:            "http.request has no parameter schema",
+	} {
+		c := catalog()
+		c.Actions["http.request"] = rules.ActionSpec{Schema: json.RawMessage(schema)}
+		if set, findings := rules.Parse(source("s.yaml", wrap(minimal)), c); set != nil || !strings.Contains(findings.Format(), "error: "+want) {
+			t.Errorf("%s: %s", schema, findings.Format())
 		}
 	}
-	f.Add(wrap(minimal))
-	f.Fuzz(func(t *testing.T, text string) {
-		set, findings := rules.Parse(source("f.yaml", text), catalog())
-		if (set == nil) != findings.Failed() {
-			t.Fatalf("a set %v with findings\n%s", set, findings.Format())
-		}
-		lines := strings.Split(text, "\n")
-		for _, finding := range findings {
-			if finding.Line == 0 {
-				continue
-			}
-			if finding.Line > len(lines) || finding.Column < 1 || finding.Column > utf8.RuneCountInString(lines[finding.Line-1])+1 {
-				t.Errorf("%s points outside of the file", finding)
-			}
-		}
-		if set == nil {
-			return
-		}
-		set.Match(firing(map[string]string{"alertname": "A", "job": "x"}), now)
-		for _, r := range set.Rules() {
-			for _, a := range r.Attempts {
-				for _, do := range a.Do {
-					if p, err := do.Params(engine.Scope{}); err == nil && !json.Valid(p) {
-						t.Errorf("%s: parameters %q", do.Name, p)
-					}
-				}
-			}
-		}
-		if again, _ := rules.Parse(source("f.yaml", text), catalog()); again == nil || again.Digest() != set.Digest() {
-			t.Error("compiled again it is another set")
-		}
-	})
 }

@@ -37,7 +37,7 @@ type placed struct {
 
 // places are all places of a rule set.
 type places struct {
-	when, target, budget, attempt *place
+	when, target, group, budget, attempt, report *place
 }
 
 func newPlaces() (places, error) {
@@ -66,6 +66,7 @@ func newPlaces() (places, error) {
 			cel.ValidateRegexLiterals(), cel.ValidateComprehensionNestingLimit(2),
 		),
 		ext.Strings(),
+		labelGet(),
 	)
 	if err != nil {
 		return places{}, fmt.Errorf("CEL environment: %w", err)
@@ -78,8 +79,10 @@ func newPlaces() (places, error) {
 	}{
 		{&ps.when, "when", []string{"alert", "now"}},
 		{&ps.target, "a target", []string{"alert", "now"}},
+		{&ps.group, "groupBy", []string{"alert"}},
 		{&ps.budget, "a budget's by", []string{"alert", "target", "run"}},
 		{&ps.attempt, "an attempt", []string{"alert", "target", "run", "attempt", "now"}},
+		{&ps.report, "report and otherwise", []string{"alert", "target", "run", "now"}},
 	} {
 		if *p.into, err = newPlace(base, all, p.what, p.has); err != nil {
 			return places{}, err

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
@@ -23,13 +25,36 @@ func (c *compiler) routes(f *file, n *yaml.Node, what string) []engine.Routing {
 		}
 		r := engine.Routing{Reporter: key.Value}
 		if !isNull(value) {
-			to, ok := f.text(value, what+"."+key.Value)
-			if ok && hasExpression(to) {
-				f.errorf(value, "this version does not have expressions in %s yet: write the text out", what)
-			}
-			r.To = func(engine.Scope) (string, error) { return to, nil }
+			r.To = c.routeText(f, value, what+"."+key.Value)
 		}
 		routes = append(routes, r)
 	}
 	return routes
+}
+
+// routeText reads where in a reporter. One that comes out empty is an error when
+// it is rendered: it would be the reporter's own choice, and nobody's.
+func (c *compiler) routeText(f *file, n *yaml.Node, what string) func(engine.Scope) (string, error) {
+	s, ok := f.text(n, what)
+	if !ok {
+		return nil
+	}
+	if s == "" {
+		f.errorf(n, "%s is empty: leave the place to the reporter by giving no value, or name one", what)
+		return nil
+	}
+	t, ok := c.places.report.textTemplate(f.scalar(n))
+	if !ok {
+		return nil
+	}
+	return func(scope engine.Scope) (string, error) {
+		to, err := t.text(&scope)
+		if err == nil && to == "" {
+			err = errors.New("it is empty")
+		}
+		if err != nil {
+			return "", fmt.Errorf("%s: %w", what, err)
+		}
+		return to, nil
+	}
 }

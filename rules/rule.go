@@ -12,36 +12,33 @@ import (
 
 // rule is one compiled rule, and what is needed to match it.
 type rule struct {
-	rule     engine.Rule
+	rule engine.Rule
+	// matchers are of on.alerts; a rule with a trigger has none.
 	matchers labels.Matchers
+	trigger  *Trigger
 	// when is nil if the rule has no condition; condition is its text.
 	when      *expression
 	condition string
 	target    target
-	file      *file
-	node      *yaml.Node
+	group     grouping
+	// windowsOff says that no window holds the rule.
+	windowsOff bool
+	file       *file
+	node       *yaml.Node
 }
 
 func ruleShape() shape {
 	return shape{
 		what:     "a rule",
-		fields:   []string{"name", "on", "when", "target", "mode", "guards", "try", "otherwise", "report"},
+		fields:   []string{"name", "on", "when", "unless", "groupBy", "target", "mode", "guards", "try", "otherwise", "report"},
 		required: []string{"name", "on", "target"},
-		later:    []string{"unless", "groupBy", "windows", "check", "undo"},
-	}
-}
-
-func onShape() shape {
-	return shape{
-		what: "on", fields: []string{"alerts"}, required: []string{"alerts"},
-		later: []string{"schedule", "probe", "rollout", "cost", "manual"},
 	}
 }
 
 // rule reads one rule under its file's defaults.
 func (c *compiler) rule(f *file, n *yaml.Node, d defaults) {
 	before := len(*f.found)
-	r := &rule{file: f, node: n, rule: engine.Rule{Mode: d.mode, Report: d.report}}
+	r := &rule{file: f, node: n, rule: engine.Rule{Mode: d.mode, Report: d.report, Otherwise: d.otherwise}}
 	o, _ := f.object(n, ruleShape())
 	if n.Kind != yaml.MappingNode {
 		return
@@ -53,12 +50,16 @@ func (c *compiler) rule(f *file, n *yaml.Node, d defaults) {
 		}
 	}
 	if v := o.get("on"); v != nil {
-		if on, ok := f.object(v, onShape()); ok {
-			r.matchers, _ = f.selector(on.get("alerts"))
-		}
+		c.on(f, v, r)
 	}
 	if v := o.get("when"); v != nil {
 		c.when(f, v, r)
+	}
+	if v := o.get("unless"); v != nil {
+		c.unless(f, v, r)
+	}
+	if v := o.get("groupBy"); v != nil {
+		c.groupBy(f, v, r)
 	}
 	if v := o.get("target"); v != nil {
 		r.target, _ = c.target(f, v)
@@ -77,6 +78,8 @@ func (c *compiler) conduct(f *file, o object, d defaults, r *rule) {
 		}
 	}
 	r.rule.Guards = f.guards(o.get("guards"), d.guards)
+	c.requires(f, o.get("guards"), r)
+	r.windowsOff = value(o.get("guards"), "windows") != nil
 	switch v := o.get("try"); {
 	case v != nil:
 		c.attempts(f, v, r)

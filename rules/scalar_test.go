@@ -80,6 +80,7 @@ func TestScalarsAreTracedInEveryStyle(t *testing.T) {
 func FuzzScalar(f *testing.F) {
 	for _, s := range []string{
 		"a: >\n  b\n  c\n   d\n\n  e\n", "a: \"b\\\n  c\\x41\"\n", "a: 'b''\n\n c'\n", "a: |+\n\n  b\n\n", "- b\n  c\n\n  d\n", "? |\n  a\n: >-\n  b\n",
+		"on: {schedule: {cron: \"0 2 * * *\", labels: {a: 'b''c'}}}\n", "groupBy:\n  - \"${a}\\\n    b\"\n  - >+\n   c\n\n   d\n\n", "a: |2-\n   b\n  c\n",
 	} {
 		f.Add(s)
 	}

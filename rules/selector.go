@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/alertmanager/matcher/parse"
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/tripgen/paramedic/internal/alert"
 )
 
 // everyAlert is how a rule says that it means every alert.
@@ -17,8 +19,11 @@ const everyAlert = `alertname=~".+"`
 // selector reads on.alerts: texts of one or several matchers each, all of which
 // must match. They are in Alertmanager's syntax, read by its own parser, always
 // in its UTF-8 mode: what a text means depends on nothing but the text.
-func (f *file) selector(n *yaml.Node) (labels.Matchers, bool) {
-	items, ok := f.list(n, "on.alerts")
+func (f *file) selector(n *yaml.Node) (labels.Matchers, bool) { return f.matchers(n, "on.alerts") }
+
+// matchers reads a list of matchers that stands at what.
+func (f *file) matchers(n *yaml.Node, what string) (labels.Matchers, bool) {
+	items, ok := f.list(n, what)
 	if !ok {
 		return nil, false
 	}
@@ -58,6 +63,17 @@ func (f *file) selects(n *yaml.Node, ms labels.Matchers) bool {
 				f.errorf(n, "no alert can fit both %s and %s", m, other)
 				return false
 			}
+		}
+	}
+	return true
+}
+
+// fitsAll reports whether an alert fits all matchers. A label that it does not
+// have counts as empty.
+func fitsAll(ms labels.Matchers, a alert.Alert) bool {
+	for _, m := range ms {
+		if !m.Matches(a.Labels[m.Name]) {
+			return false
 		}
 	}
 	return true

@@ -87,10 +87,8 @@ func (s *Set) Match(a alert.Alert, now time.Time) []engine.Match {
 }
 
 func (r *rule) match(scope *engine.Scope) (engine.Match, bool) {
-	for _, m := range r.matchers {
-		if !m.Matches(scope.Alert.Labels[m.Name]) {
-			return engine.Match{}, false
-		}
+	if !r.takes(scope.Alert) {
+		return engine.Match{}, false
 	}
 	m := engine.Match{Rule: &r.rule}
 	if r.when != nil {
@@ -109,5 +107,8 @@ func (r *rule) match(scope *engine.Scope) (engine.Match, bool) {
 		return m, true
 	}
 	m.Target = t
+	if m.Group, err = r.group.render(scope); err != nil {
+		m.Err = fmt.Errorf("rule %q: %w", r.rule.Name, err)
+	}
 	return m, true
 }

@@ -10,9 +10,8 @@ import (
 type shape struct {
 	// what names the object in messages: "a rule".
 	what string
-	// fields are what this version reads, required those that must be there,
-	// later what the language has in versions to come.
-	fields, required, later []string
+	// fields are all that there are, required those that must be there.
+	fields, required []string
 }
 
 func (s shape) fieldList() string {
@@ -46,8 +45,6 @@ func (f *file) object(n *yaml.Node, s shape) (object, bool) {
 	for i := 0; i < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
-		case slices.Contains(s.later, key.Value):
-			f.errorf(key, "this version does not have %q in %s yet: take it out, or use a version that has it", key.Value, s.what)
 		case !slices.Contains(s.fields, key.Value):
 			f.errorf(key, "there is no field %q in %s%s", key.Value, s.what, hint(key.Value, s.fields))
 			if name, near := nearest(key.Value, s.fields); near {

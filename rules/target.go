@@ -20,23 +20,29 @@ type target struct {
 // targetKind is one way to name a target.
 type targetKind struct {
 	field, system, kind string
+	// clusterWide says that it is in no namespace.
+	clusterWide bool
 }
 
+// fieldNamespace is where a target is, or, if nothing else is named, what it is.
+const fieldNamespace = "namespace"
+
 // targetKinds are the fields that name the thing itself. Source of the kinds:
-// the Kubernetes API, groups core/v1 and apps/v1.
+// the Kubernetes API, groups core/v1, apps/v1 and batch/v1.
 func targetKinds() []targetKind {
+	in := func(field, kind string) targetKind { return targetKind{field, engine.SystemKubernetes, kind, false} }
+	of := func(field, kind string) targetKind { return targetKind{field, engine.SystemKubernetes, kind, true} }
 	return []targetKind{
-		{"deployment", engine.SystemKubernetes, "Deployment"},
-		{"statefulset", engine.SystemKubernetes, "StatefulSet"},
-		{"daemonset", engine.SystemKubernetes, "DaemonSet"},
-		{"replicaset", engine.SystemKubernetes, "ReplicaSet"},
-		{"pod", engine.SystemKubernetes, "Pod"},
-		{"http", engine.SystemHTTP, ""},
+		in("deployment", "Deployment"), in("statefulset", "StatefulSet"), in("daemonset", "DaemonSet"), in("replicaset", "ReplicaSet"),
+		in("pod", "Pod"), in("job", "Job"), in("cronjob", "CronJob"), in("service", "Service"),
+		in("persistentvolumeclaim", "PersistentVolumeClaim"),
+		of("node", "Node"), of("persistentvolume", "PersistentVolume"), of(fieldNamespace, "Namespace"),
+		{"http", engine.SystemHTTP, "", false},
 	}
 }
 
 func targetShape() shape {
-	s := shape{what: "a target", fields: []string{"cluster", "namespace"}}
+	s := shape{what: "a target", fields: []string{"cluster"}}
 	for _, k := range targetKinds() {
 		s.fields = append(s.fields, k.field)
 	}
@@ -50,37 +56,59 @@ func (c *compiler) target(f *file, n *yaml.Node) (target, bool) {
 	if !ok || f.failedSince(before) {
 		return target{}, false
 	}
-	var named []targetKind
-	for _, k := range targetKinds() {
-		if o.get(k.field) != nil {
-			named = append(named, k)
-		}
-	}
-	if len(named) != 1 {
-		f.errorf(n, "a target names exactly one of %s, not %d of them", enumerate(targetShape().fields[2:], "and"), len(named))
+	k, ok := f.targetKind(o)
+	if !ok {
 		return target{}, false
 	}
-	t := target{system: named[0].system, kind: named[0].kind}
-	ok = c.targetText(f, o.get(named[0].field), named[0].field, &t.name)
+	t := target{system: k.system, kind: k.kind}
+	inNamespace := k.system == engine.SystemKubernetes && !k.clusterWide
+	ok = c.targetText(f, o.get(k.field), k.field, &t.name)
 	for _, place := range []struct {
 		field string
+		has   bool
 		into  **template
-	}{{"cluster", &t.cluster}, {"namespace", &t.namespace}} {
+	}{{"cluster", k.system == engine.SystemKubernetes, &t.cluster}, {fieldNamespace, inNamespace, &t.namespace}} {
 		value := o.get(place.field)
 		switch {
-		case t.system != engine.SystemKubernetes && value != nil:
-			f.errorf(o.keys[place.field], "only a Kubernetes target has a %s", place.field)
+		case place.field == k.field:
+		case place.has && value == nil:
+			f.errorf(n, "a %s needs its %s", k, place.field)
 			ok = false
-		case t.system == engine.SystemKubernetes && value == nil:
-			if !hasKey(n, place.field) {
-				f.errorf(n, "a Kubernetes target needs its %s", place.field)
-			}
+		case !place.has && value != nil:
+			f.errorf(o.keys[place.field], "a %s is in no %s", k, place.field)
 			ok = false
 		case value != nil:
 			ok = c.targetText(f, value, place.field, place.into) && ok
 		}
 	}
 	return t, ok
+}
+
+// targetKind finds what is named. A namespace is the place of anything else that
+// is named beside it.
+func (f *file) targetKind(o object) (targetKind, bool) {
+	var named []targetKind
+	for _, k := range targetKinds() {
+		if o.get(k.field) != nil {
+			named = append(named, k)
+		}
+	}
+	if len(named) > 1 {
+		named = slices.DeleteFunc(named, func(k targetKind) bool { return k.field == fieldNamespace })
+	}
+	if len(named) == 1 {
+		return named[0], true
+	}
+	f.errorf(o.node, "a target names exactly one of %s, not %d of them", enumerate(targetShape().fields[1:], "and"), len(named))
+	return targetKind{}, false
+}
+
+// String is the kind as messages call it.
+func (k targetKind) String() string {
+	if k.system == engine.SystemKubernetes {
+		return "target of kind " + k.kind
+	}
+	return "target of " + k.system
 }
 
 func (c *compiler) targetText(f *file, n *yaml.Node, what string, into **template) bool {

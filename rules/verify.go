@@ -56,6 +56,20 @@ func (c *compiler) verify(f *file, o object, r *rule) engine.Verify {
 	return v
 }
 
+// check reads what must hold before the first action.
+func (c *compiler) check(f *file, n *yaml.Node, r *rule, a *engine.Attempt) {
+	items, _ := f.list(n, "check")
+	var v engine.Verify
+	for _, item := range items {
+		c.probe(f, item, r, &v)
+		if v.AlertResolved {
+			f.errorf(item, "check is looked at while the alert fires: alert: resolved belongs to verify")
+			v.AlertResolved = false
+		}
+	}
+	a.Check = v.Probes
+}
+
 // probe reads one {kind: value}.
 func (c *compiler) probe(f *file, n *yaml.Node, r *rule, v *engine.Verify) {
 	key, value, ok := f.single(n, "a probe")

@@ -27,7 +27,7 @@ func (f *file) root() (*yaml.Node, bool) {
 	decoder := yaml.NewDecoder(strings.NewReader(f.source))
 	var doc yaml.Node
 	switch err := decoder.Decode(&doc); {
-	case errors.Is(err, io.EOF) || err == nil && len(doc.Content) == 0:
+	case errors.Is(err, io.EOF) || err == nil && (len(doc.Content) == 0 || isNull(doc.Content[0])):
 		f.errorAt(Position{1, 1}, "the file is empty: a rule file holds one RuleSet")
 		return nil, false
 	case err != nil:

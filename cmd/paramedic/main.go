@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tripgen/paramedic/rules"
 )
 
 // The exit codes. Success is 0.
@@ -61,6 +63,9 @@ Run it:  paramedic serve --config paramedic.yaml`,
 	root.AddCommand(
 		newServeCmd(), newDemoCmd(), newCheckCmd(), newVersionCmd(),
 		newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env),
+		newSchemaCmd(), newExplainCmd(), newTestCmd(), newBacktestCmd(env),
+		// Without a Run it is a topic: "paramedic help language".
+		&cobra.Command{Use: "language", Short: "The rule language", Long: rules.Reference},
 	)
 	return root
 }

@@ -14,6 +14,24 @@ import (
 	"github.com/tripgen/paramedic/rules"
 )
 
+// TestTheReferenceIsGood compiles every rule set that the language's reference shows.
+func TestTheReferenceIsGood(t *testing.T) {
+	t.Parallel()
+	tools, err := app.NewTools(nil, time.Now, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(rules.Reference, -1)
+	if len(blocks) == 0 {
+		t.Error("the reference shows no rule set")
+	}
+	for _, b := range blocks {
+		if _, findings := rules.Parse([]engine.Source{{Name: "reference.md", Text: b[1]}}, tools.Catalog(app.ReporterNames())); len(findings) > 0 {
+			t.Errorf("the reference's rules have findings:\n%s", findings.Format())
+		}
+	}
+}
+
 // TestTheExamplesOfTheREADMEAreGood reads every YAML block as the program would.
 func TestTheExamplesOfTheREADMEAreGood(t *testing.T) {
 	t.Parallel()

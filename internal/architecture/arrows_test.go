@@ -35,6 +35,8 @@ func arrows() []layer {
 		{"remediators/...", []string{"remediators", "internal/verify", "internal/engine"}},
 
 		{"internal/responder", []string{"internal/bus", "internal/ledger", "internal/engine", "internal/alert"}},
+		{"internal/reload", []string{"internal/engine"}},
+		{"internal/reload/reloadtest", nil}, // for tests only
 		{"internal/worker", []string{"internal/bus", "internal/verify", "remediators", "internal/engine"}},
 
 		{"receiver", []string{"internal/alert"}},
@@ -55,7 +57,7 @@ func arrows() []layer {
 		{"internal/app", []string{
 			"receiver/...", "remediators/...", "rules/...", "internal/alert", "internal/engine", "internal/ledger", "internal/bus",
 			"internal/responder", "internal/worker", "internal/verify", "internal/trigger", "internal/report/...", "internal/web",
-			"internal/config", "internal/explain",
+			"internal/config", "internal/explain", "internal/reload",
 		}},
 
 		// Programs, and what only programs and tests use.
@@ -92,7 +94,7 @@ func sdks() []layer {
 		{"github.com/go-json-experiment/json/...", []string{"receiver/...", "internal/engine", "internal/ledger"}},
 		{"github.com/prometheus/client_golang/...", []string{
 			"receiver", "internal/bus", "internal/responder", "internal/worker", "internal/report", "internal/web/...", "internal/app",
-			"internal/trigger", "rules/backtest/...",
+			"internal/trigger", "internal/reload", "rules/backtest/...",
 		}},
 		{"github.com/prometheus/alertmanager/...", []string{"rules/..."}},
 		{"github.com/prometheus/common/...", []string{"rules/..."}},

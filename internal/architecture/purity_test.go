@@ -7,7 +7,8 @@ import (
 )
 
 // pure are the packages that get time, chance and the world as arguments, each with the doors that it may open after
-// all: the simulation makes its chances from a seed, and the rules' loader reads the files that it is given.
+// all: the simulation makes its chances from a seed, and the rules' loader reads the files that it is given and
+// embeds its reference.
 func pure() map[string][]string {
 	return map[string][]string{
 		"internal/alert":             nil,
@@ -15,7 +16,8 @@ func pure() map[string][]string {
 		"internal/engine/simulation": {"math/rand/v2"},
 		"internal/explain":           nil,
 		"internal/ledger":            nil,
-		"rules":                      {"os", "io/fs", "path/filepath"},
+		"rules":                      {"os", "io/fs", "path/filepath", "embed"},
+		"internal/engine/rehearsal":  nil,
 	}
 }
 
