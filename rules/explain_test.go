@@ -9,6 +9,7 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/golden"
 	"github.com/tripgen/paramedic/rules"
 )
 
@@ -79,7 +80,7 @@ func TestExplain(t *testing.T) {
 	}) || e.TakenBy != "takes" || !e.Answered() {
 		t.Errorf("taken by %q, answered %t:\n%s", e.TakenBy, e.Answered(), e.Format())
 	}
-	golden(t, "testdata/explain.golden", e.Format())
+	golden.Check(t, *update, "testdata/explain.golden", e.Format())
 	if e := set.Explain(down(nil), explainAt(), judge); e.Answered() {
 		t.Errorf("an alert whose rule fails is answered:\n%s", e.Format())
 	}
@@ -88,7 +89,7 @@ func TestExplain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/explain.json", string(b)+"\n")
+	golden.Check(t, *update, "testdata/explain.json", string(b)+"\n")
 }
 
 func hasResults(e rules.Explanation, want map[string]rules.Result) bool {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/golden"
 	"github.com/tripgen/paramedic/rules"
 )
 
@@ -63,23 +64,6 @@ func mustParse(t testing.TB, files []engine.Source) *rules.Set {
 	return set
 }
 
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (write it with go test -update)", err)
-	}
-	if got != string(want) {
-		t.Errorf("differs from %s (rewrite it with go test -update)\n--- got\n%s--- want\n%s", file, got, want)
-	}
-}
-
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
 	eachFile(t, "testdata/*.bad.yaml", func(t *testing.T, name, text string) {
@@ -87,7 +71,7 @@ func TestBadFiles(t *testing.T) {
 		if set != nil || !findings.Failed() || findings.Err() == nil {
 			t.Error("this file compiles")
 		}
-		golden(t, strings.TrimSuffix(name, ".yaml")+".golden", findings.Format())
+		golden.Check(t, *update, strings.TrimSuffix(name, ".yaml")+".golden", findings.Format())
 	})
 }
 
@@ -110,7 +94,7 @@ func TestBadSets(t *testing.T) {
 		if set != nil || !findings.Failed() {
 			t.Errorf("%s compiles", folder)
 		}
-		golden(t, folder+".golden", findings.Format())
+		golden.Check(t, *update, folder+".golden", findings.Format())
 	}
 }
 
@@ -121,7 +105,7 @@ func TestGoodFiles(t *testing.T) {
 		if set == nil || findings.Err() != nil {
 			t.Fatalf("this file does not compile:\n%s", findings.Format())
 		}
-		golden(t, strings.TrimSuffix(name, ".yaml")+".golden", findings.Format()+dump(t, set))
+		golden.Check(t, *update, strings.TrimSuffix(name, ".yaml")+".golden", findings.Format()+dump(t, set))
 	})
 }
 

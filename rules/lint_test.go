@@ -66,7 +66,7 @@ func codeWords() map[string]string {
 		"min: must be at least": rules.CodeParameter, "not a JSON Schema": rules.CodeInternal,
 		"freshness is turned off by": rules.CodeValue, "mode is observe, shadow, approve or auto, not": rules.CodeValue,
 		"which comes first and acts": rules.CodeShadowed, "whose mode is shadow": rules.CodeUnreachable, "is the third": rules.CodeUnreachable,
-		"within what time": rules.CodeNoWithin, "(timeout)": rules.CodeTimeout, "lets a person answer": rules.CodeFreshness, "never holds": rules.CodeMoot,
+		"within what time": rules.CodeNoWithin, "(timeout)": rules.CodeTimeout, "by then nothing may run": rules.CodeFreshness, "never holds": rules.CodeMoot,
 	}
 }
 

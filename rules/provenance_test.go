@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/golden"
 	"github.com/tripgen/paramedic/rules"
 )
 
@@ -75,10 +76,10 @@ spec:
 			}
 		}
 	}
-	golden(t, "testdata/provenance.golden", b.String())
+	golden.Check(t, *update, "testdata/provenance.golden", b.String())
 	j, err := json.MarshalIndent(all[1], "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/provenance.json", string(j)+"\n")
+	golden.Check(t, *update, "testdata/provenance.json", string(j)+"\n")
 }

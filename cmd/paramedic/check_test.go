@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/tripgen/paramedic/internal/golden"
 	"github.com/tripgen/paramedic/rules"
 )
 
@@ -35,23 +35,6 @@ func called(t *testing.T, stdin string, args ...string) (out string, code int) {
 		code = exitFailure
 	}
 	return b.String() + errs.String(), code
-}
-
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *updateGolden {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (write it with go test -update)", err)
-	}
-	if got != string(want) {
-		t.Errorf("differs from %s (rewrite it with go test -update)\n--- got\n%s--- want\n%s", file, got, want)
-	}
 }
 
 func TestCheck(t *testing.T) {
@@ -84,7 +67,7 @@ func TestCheck(t *testing.T) {
 			if code != c.code {
 				t.Errorf("exit code %d, want %d\n%s", code, c.code, out)
 			}
-			golden(t, filepath.Join("testdata", "check", name+".golden"), out)
+			golden.Check(t, *updateGolden, filepath.Join("testdata", "check", name+".golden"), out)
 		})
 	}
 }

@@ -72,6 +72,7 @@ func arrows() []layer {
 		}},
 		{"internal/crash/...", []string{"internal/...", "receiver/...", "remediators/...", "rules/..."}},
 		{"internal/architecture", nil},
+		{"internal/golden", nil}, // for tests only
 		{"cmd/paramedic", []string{
 			"internal/app", "internal/config", "internal/client", "internal/demo", "internal/explain", "internal/ledger",
 			"internal/web/api", "internal/engine", "internal/alert", "rules/...", "receiver/...",

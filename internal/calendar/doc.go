@@ -3,13 +3,13 @@
 // stays open for so long ([Window]).
 //
 // An expression has five fields: the minute, the hour, the day of the month,
-// the month and the day of the week. A field is *, a value, a range (1-5), either of these with a step
-// (*/15, 10-30/5), or several of these with commas between. Months and days of
-// the week have English names of three letters; Sunday is 0. If both days are
-// restricted, a day that fits either is meant, and a step (*/2) restricts. The
-// short forms @yearly, @annually, @monthly, @weekly, @daily, @midnight and
-// @hourly stand for whole expressions. Source: crontab(5), as
-// github.com/robfig/cron reads it.
+// the month and the day of the week. A field is *, a value, a range (1-5),
+// either of these with a step (*/15, 10-30/5), or several of these with commas
+// between. Months and days of the week have English names of three letters;
+// Sunday is 0. If both days are restricted, a day that fits either is meant,
+// and a step (*/2) restricts. The short forms @yearly, @annually, @monthly,
+// @weekly, @daily, @midnight and @hourly stand for whole expressions. Source:
+// crontab(5), as github.com/robfig/cron reads it.
 //
 // Where clocks change, a start whose time of day is skipped happens at the
 // moment of the jump, once with all others that are skipped then, and one whose

@@ -54,32 +54,14 @@ func awaitRules(t *testing.T, r *responder.Responder, rules string) {
 // loaded lists the rule sets that the ledger puts in force, in order.
 func loaded(t *testing.T, b *bus.Bus) []string {
 	t.Helper()
-	last, err := b.LedgerLast(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	reader, err := b.Ledger(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer reader.Close()
-	fold := ledger.NewFold()
 	var digests []string
-	for fold.Seq < last {
-		m, err := reader.Next(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		rec, err := fold.Take(m.Seq, m.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
+	reread(t, b, func(rec ledger.Record) {
 		for _, ev := range rec.Events {
 			if e, ok := ev.(engine.RulesLoaded); ok {
 				digests = append(digests, e.Digest)
 			}
 		}
-	}
+	})
 	return digests
 }
 

@@ -160,6 +160,12 @@ func nextTask(t *testing.T, b *bus.Bus) engine.Task {
 // refold checks the chain of the whole ledger and returns its state.
 func refold(t *testing.T, b *bus.Bus) *ledger.Fold {
 	t.Helper()
+	return reread(t, b, func(ledger.Record) {})
+}
+
+// reread is refold, and hands over each record on the way.
+func reread(t *testing.T, b *bus.Bus, each func(ledger.Record)) *ledger.Fold {
+	t.Helper()
 	last, err := b.LedgerLast(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -175,9 +181,11 @@ func refold(t *testing.T, b *bus.Bus) *ledger.Fold {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := fold.Take(m.Seq, m.Data); err != nil {
+		rec, err := fold.Take(m.Seq, m.Data)
+		if err != nil {
 			t.Fatal(err)
 		}
+		each(rec)
 	}
 	return fold
 }

@@ -92,24 +92,13 @@ func TestCheck(t *testing.T) {
 
 func TestCheckRefusesNonsense(t *testing.T) {
 	t.Parallel()
-	registry, err := verify.NewRegistry(&scripted{kind: "a", at: always(true)})
-	if err != nil {
-		t.Fatal(err)
-	}
 	good := engine.Task{ID: "t", Kind: engine.TaskCheck, Probes: []engine.ProbeTask{{Kind: "a"}}, Timeout: time.Second}
-	for want, spoil := range map[string]func(*engine.Task){
+	refuses(t, (*verify.Watcher).Check, good, map[string]func(*engine.Task){
 		"has no probes": func(t *engine.Task) { t.Probes = nil },
 		"timeout is 0s": func(t *engine.Task) { t.Timeout = 0 },
 		`kind "verify"`: func(t *engine.Task) { t.Kind = engine.TaskVerify },
 		"known are: a":  func(t *engine.Task) { t.Probes = append(t.Probes, engine.ProbeTask{Kind: "b"}) },
-	} {
-		task := good
-		spoil(&task)
-		ok, _, err := verify.NewWatcher(registry, verify.Options{}).Check(t.Context(), task)
-		if ok || remediators.ClassOf(err) != engine.ClassTerminal || !strings.Contains(err.Error(), want) {
-			t.Errorf("%t, %v; want a terminal error with %q", ok, err, want)
-		}
-	}
+	})
 }
 
 func TestCheckEndsWithItsContext(t *testing.T) {

@@ -159,27 +159,36 @@ func TestPausesAreJittered(t *testing.T) {
 	})
 }
 
-func TestVerifyRefusesNonsense(t *testing.T) {
-	t.Parallel()
+// refuses holds that a good task that was spoilt is a terminal error, which says why.
+func refuses(
+	t *testing.T, watch func(*verify.Watcher, context.Context, engine.Task) (bool, []engine.Check, error),
+	good engine.Task, spoilt map[string]func(*engine.Task),
+) {
+	t.Helper()
 	registry, err := verify.NewRegistry(&scripted{kind: "a", at: always(true)})
 	if err != nil {
 		t.Fatal(err)
 	}
+	for want, spoil := range spoilt {
+		task := good
+		spoil(&task)
+		ok, _, err := watch(verify.NewWatcher(registry, verify.Options{}), t.Context(), task)
+		if ok || remediators.ClassOf(err) != engine.ClassTerminal || !strings.Contains(err.Error(), want) {
+			t.Errorf("%t, %v; want a terminal error with %q", ok, err, want)
+		}
+	}
+}
+
+func TestVerifyRefusesNonsense(t *testing.T) {
+	t.Parallel()
 	good := engine.Task{ID: "t", Kind: engine.TaskVerify, Probes: []engine.ProbeTask{{Kind: "a"}}, Deadline: time.Now().Add(time.Hour)}
-	for want, spoil := range map[string]func(*engine.Task){
+	refuses(t, (*verify.Watcher).Verify, good, map[string]func(*engine.Task){
 		"has no probes":      func(t *engine.Task) { t.Probes = nil },
 		"has no deadline":    func(t *engine.Task) { t.Deadline = time.Time{} },
 		"kind \"execute\"":   func(t *engine.Task) { t.Kind = engine.TaskExecute },
 		"known are: a":       func(t *engine.Task) { t.Probes = append(t.Probes, engine.ProbeTask{Kind: "b"}) },
 		"\"\" is not known;": func(t *engine.Task) { t.Probes = []engine.ProbeTask{{}} },
-	} {
-		task := good
-		spoil(&task)
-		ok, _, err := verify.NewWatcher(registry, verify.Options{}).Verify(t.Context(), task)
-		if ok || remediators.ClassOf(err) != engine.ClassTerminal || !strings.Contains(err.Error(), want) {
-			t.Errorf("%t, %v; want a terminal error with %q", ok, err, want)
-		}
-	}
+	})
 }
 
 func TestVerifyEndsWithItsContext(t *testing.T) {

@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
-	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -24,38 +22,17 @@ const inboxSilence = 20 * time.Second
 // a sequence up to the present end, a line each. A message of several inputs is
 // as many lines of one sequence. An answer that breaks off is cut off.
 func (s *Server) exportInbox(c echo.Context, _ caller) error {
-	q, err := queryOf(c, "from")
-	if err != nil {
-		return err
-	}
-	from, err := number(q, "from", 1, math.MaxInt64)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(c.Request().Context())
-	defer cancel()
-	stop := context.AfterFunc(s.life, cancel)
-	defer stop()
-	release, refused := place(s.scans, "reads of the ledger and of recorded inputs")
-	if refused != nil {
-		return refused
-	}
-	defer release()
-	last, err := s.api.Inbox.InboxLast(ctx)
-	if err != nil {
-		return ledgerAway(err)
-	}
-	if from > last+1 {
-		return bad("query parameter from=%d: the recorded inputs end at %d", from, last)
-	}
-	reader, err := s.api.Inbox.Inbox(ctx, from)
+	return s.export(c, exported{end: "the recorded inputs end", last: s.api.Inbox.InboxLast, send: s.sendInbox})
+}
+
+func (s *Server) sendInbox(ctx context.Context, w *echo.Response, first, last uint64) error {
+	reader, err := s.api.Inbox.Inbox(ctx, first)
 	if err != nil {
 		return ledgerAway(err)
 	}
 	defer reader.Close()
-	c.Response().Header().Set("Content-Type", "application/x-ndjson")
-	c.Response().WriteHeader(http.StatusOK)
-	return writeInbox(ctx, c.Response(), reader, last)
+	lines(w)
+	return writeInbox(ctx, w, reader, last)
 }
 
 // writeInbox writes what is there now. INBOX is trimmed from the front, so its

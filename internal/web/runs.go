@@ -124,7 +124,7 @@ func (s *Server) showRun(c echo.Context, _ caller) error {
 		return err
 	}
 	ctx, id := c.Request().Context(), c.Param("id")
-	release, refused := place(s.scans, "reads of the ledger")
+	release, refused := place(s.scans, scanning)
 	if refused != nil {
 		return refused
 	}

@@ -172,7 +172,7 @@
 //
 // # Use
 //
-// [Find] lists files, [Run] parses and plays one file, [Schema] describes the format
+// [Find] lists files, [Run] parses and plays them, [Schema] describes the format
 // to editors. A result is plain data with three renderings: [Report.Text], [Report.JUnit]
 // and its JSON. Tests share nothing; Run is safe for concurrent use.
 //

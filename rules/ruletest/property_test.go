@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/golden"
 	"github.com/tripgen/paramedic/rules/ruletest"
 )
 
@@ -225,5 +226,5 @@ func TestJUnit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/junit.golden", string(b))
+	golden.Check(t, *update, "testdata/junit.golden", string(b))
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/internal/golden"
 	"github.com/tripgen/paramedic/rules"
 	"github.com/tripgen/paramedic/rules/ruletest"
 )
@@ -46,23 +46,6 @@ func run(t *testing.T, paths ...string) ruletest.Report {
 	return report
 }
 
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (write it with go test -update)", err)
-	}
-	if got != string(want) {
-		t.Errorf("differs from %s (rewrite it with go test -update)\n--- got\n%s--- want\n%s", file, got, want)
-	}
-}
-
 // Tests that are right pass.
 func TestGood(t *testing.T) {
 	t.Parallel()
@@ -92,7 +75,7 @@ func TestGolden(t *testing.T) {
 			if passed > 0 || (folder == "bad") != (broken == 1) || (folder == "failing") != (failed > 0) {
 				t.Errorf("%s: %d passed, %d failed, %d could not be run", file, passed, failed, broken)
 			}
-			golden(t, strings.TrimSuffix(file, ".yaml")+".golden", report.Text(ruletest.TextOptions{Missed: true}))
+			golden.Check(t, *update, strings.TrimSuffix(file, ".yaml")+".golden", report.Text(ruletest.TextOptions{Missed: true}))
 		}
 	}
 }
