@@ -25,7 +25,6 @@ func (c *compiler) lint() {
 		r.lintBehindShadow(tries)
 		r.lintBehindLimit(tries)
 		if r.rule.Mode.Acts() {
-			r.lintApproval()
 			r.lintPlanning(tries)
 			r.lintMoot()
 		}
@@ -113,29 +112,6 @@ func (r *rule) longest(i int) time.Duration {
 		longest += r.rule.Guards.Approval
 	}
 	return longest
-}
-
-// lintApproval warns where an answer can come that is too late to be followed.
-func (r *rule) lintApproval() {
-	g := r.rule.Guards
-	if g.Freshness == 0 || g.Approval <= g.Freshness {
-		return
-	}
-	if r.written("approval") == nil && g.Freshness >= builtinGuards().Freshness {
-		return // that is so by itself, and nobody asked for it
-	}
-	asks := false
-	for i := range r.rule.Attempts {
-		asks = asks || r.modeOf(i) == engine.ModeApprove
-	}
-	n := r.written("approval")
-	if n == nil {
-		n = r.written("freshness")
-	}
-	if !asks || n == nil {
-		return
-	}
-	r.file.lintf(CodeFreshness, n, "rule %q lets a person answer for %s (approval), and does not act on an alert older than %s (freshness): unless the alert is sent again, an approval after that is held back", r.rule.Name, format(g.Approval), format(g.Freshness))
 }
 
 // mostPlanning is how long the engine waits for one plan.

@@ -36,7 +36,8 @@ type Alert struct {
 	// Fingerprint identifies the alerting series within the source. A decoder
 	// whose body has none sets [Fingerprint] of the labels.
 	Fingerprint string `json:"fingerprint"`
-	// Name is what the source calls the alert: its alertname or alert rule.
+	// Name is what the source calls the alert: its alertname or alert rule. Where
+	// there is a label alertname, it says the same.
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	// Severity is as the source sent it; empty if it sent none.
@@ -78,6 +79,8 @@ func (a Alert) Validate() error {
 		return fmt.Errorf("alert %q: no fingerprint", a.Name)
 	case !a.Status.Valid():
 		return fmt.Errorf("alert %q: status %q is neither %q nor %q", a.Name, a.Status, Firing, Resolved)
+	case a.Labels["alertname"] != "" && a.Labels["alertname"] != a.Name:
+		return fmt.Errorf("alert %q: the label alertname names it %q", a.Name, a.Labels["alertname"])
 	default:
 		return nil
 	}

@@ -70,6 +70,7 @@ func TestValidateNamesWhatIsMissing(t *testing.T) {
 		"source":      func(a *alert.Alert) { a.Source = "" },
 		"fingerprint": func(a *alert.Alert) { a.Fingerprint = "" },
 		"status":      func(a *alert.Alert) { a.Status = "pending" },
+		"alertname":   func(a *alert.Alert) { a.Labels = map[string]string{"alertname": "ServiceUp"} },
 	} {
 		broken := whole
 		change(&broken)

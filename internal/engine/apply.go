@@ -154,8 +154,15 @@ func (s *State) joinable(ev Event) error {
 	return nil
 }
 
-// merge hands the episodes of a run over to the one that goes on.
+// merge hands the episodes and the groups of a run over to the one that goes on.
 func (s *State) merge(r, into *Run) {
+	s.index.remove(into)
+	for _, group := range append([]string{r.Group}, r.Groups...) {
+		if group != "" && group != into.Group {
+			into.Groups = with(into.Groups, group)
+		}
+	}
+	s.index.add(into)
 	for _, id := range r.Episodes {
 		if ep := s.Episodes[id]; ep != nil {
 			ep.Runs = with(ep.Runs, into.ID)

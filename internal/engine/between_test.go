@@ -157,6 +157,26 @@ func TestRequiresTrusted(t *testing.T) {
 	w.held(engine.GuardRequires)
 	w.reason("its breaker is at 1")
 
+	t.Run("again, once a run of it cures, others at work or not", func(t *testing.T) {
+		w := newWorld(t, r, turned)
+		w.send(region)
+		w.plan()
+		w.act()
+		w.passTo()
+		w.outcome(engine.Uncured)
+		newer := since(region, w.now)
+		w.send(newer)
+		w.plan()
+		w.send(called(firing("y"), "Region"))
+		other := w.task(engine.TaskPlan)
+		w.send(w.again())
+		w.planOn(outstandingBut(w, other), service("a"))
+		w.held(engine.GuardRequires)
+		w.approve()
+		w.act()
+		w.cure(newer)
+		w.says("run.ended", "run.allowed", "task.issued")
+	})
 	for name, c := range map[string]struct {
 		requires engine.Requirement
 		why      string
@@ -211,6 +231,17 @@ func TestUnlessAlert(t *testing.T) {
 			w.says("run.allowed", "task.issued")
 		})
 	}
+	t.Run("of several the first is named", func(t *testing.T) {
+		r := guarded(engine.Guards{})
+		r.Unless = []engine.Inhibitor{{Text: "any", Alert: func(_, other alert.Alert) bool { return other.Name == "Region" }}}
+		w := newWorld(t, r)
+		for i := range 9 {
+			w.send(region("x" + string(rune('0'+i))))
+		}
+		w.send(firing("a"))
+		w.plan()
+		w.reason("any: " + string(region("x0").Episode()) + " fires")
+	})
 	t.Run("of another name wakes nobody", func(t *testing.T) {
 		r := guarded(engine.Guards{})
 		r.Unless = []engine.Inhibitor{sameOn("Region")}

@@ -111,6 +111,31 @@ func TestCheck(t *testing.T) {
 		w.met()
 		w.says("task.answered", "run.allowed", "task.issued")
 	})
+	t.Run("a yes is as old as the look", func(t *testing.T) {
+		w := begin(t, careful())
+		task := w.task(engine.TaskCheck)
+		yes := engine.Result{Task: task.ID, At: w.now.Add(time.Second), Verified: true, Checks: []engine.Check{{Kind: "http", OK: true}}}
+		w.pass(40 * time.Second)
+		w.do(engine.Input{Result: &yes})
+		w.says("task.answered", "task.issued")
+		w.run(engine.PhaseChecking)
+	})
+	t.Run("a clock that goes wrong makes it neither older than the question nor newer than the answer", func(t *testing.T) {
+		for _, wrong := range []time.Duration{-time.Hour, time.Hour} {
+			r := careful()
+			r.Mode = engine.ModeApprove
+			w := begin(t, r)
+			task := w.task(engine.TaskCheck)
+			yes := engine.Result{Task: task.ID, At: w.now.Add(wrong), Verified: true, Checks: []engine.Check{{Kind: "http", OK: true}}}
+			w.pass(20 * time.Second)
+			w.do(engine.Input{Result: &yes})
+			w.says("task.answered", "approval.asked")
+			w.pass(31 * time.Second)
+			w.approve()
+			w.says("approval.given", "task.issued")
+			w.run(engine.PhaseChecking)
+		}
+	})
 	t.Run("a guard comes first", func(t *testing.T) {
 		w := newWorld(t, careful())
 		w.command(engine.Command{Verb: engine.Pause, Scope: "all"})

@@ -82,13 +82,27 @@ func TestApproval(t *testing.T) {
 		w.says("alert.resolved", "run.ended")
 		w.outcome(engine.SelfResolved)
 	})
-	t.Run("given to what is stale by now", func(t *testing.T) {
+	t.Run("is a sign that the trouble goes on", func(t *testing.T) {
 		r := asking()
 		r.Guards.Approval = 3 * time.Hour
 		w := begin(t, r)
 		w.pass(2 * time.Hour)
 		w.approve()
-		w.says("approval.given", "run.ended", "run.escalated")
+		w.says("approval.given", "run.allowed", "task.issued")
+	})
+	t.Run("and is so for as long as a repeat would be", func(t *testing.T) {
+		r := asking()
+		r.Guards.Approval = 3 * time.Hour
+		w := begin(t, r)
+		w.command(engine.Command{Verb: engine.Pause, Scope: "all"})
+		w.pass(2 * time.Hour)
+		w.approve()
+		w.says("approval.given", "run.held")
+		if e := w.held(engine.GuardPaused); !e.Until.Equal(w.now.Add(time.Hour)) {
+			t.Errorf("held until %s", e.Until)
+		}
+		w.passTo()
+		w.says("run.ended", "run.escalated")
 		w.outcome(engine.HeldBack)
 	})
 	t.Run("is for the plan, not for what it becomes", func(t *testing.T) {

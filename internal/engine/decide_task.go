@@ -75,7 +75,7 @@ func (d *decider) issueExecute(rule *Rule) {
 		return
 	}
 	plan := d.run.Plans[action]
-	t.Plan, t.Target = &plan, plan.Target
+	t.Plan, t.Target, t.NotAfter = &plan, plan.Target, earlier(t.NotAfter, d.windowed(rule))
 	// Twice: the worker may have to observe after a call that timed out.
 	d.issue(t, action, t.NotAfter.Add(2*t.Timeout+answerSlack))
 }
@@ -194,6 +194,10 @@ func (d *decider) misfit(t Task, res Result) string {
 func (d *decider) failed(rule *Rule, t Task, f Failure) {
 	switch f.Class {
 	case ClassRetryable, ClassExpired:
+		if v := d.inTime(rule); t.Kind == TaskExecute && f.Class == ClassExpired && v.held() {
+			d.hold(v) // a window came first, which is no failed try
+			return
+		}
 		d.retry(rule, t, f)
 	case ClassPlanChanged:
 		if t.Kind == TaskPlan || t.Kind == TaskExecute {

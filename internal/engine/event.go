@@ -182,7 +182,8 @@ type ApprovalAsked struct {
 	Until time.Time `json:"until"`
 }
 
-// ApprovalGiven says who agreed to which plan.
+// ApprovalGiven says who agreed to which plan. It is a sign that the trouble goes
+// on, as a repeat of the alert is: whoever agrees has looked.
 type ApprovalGiven struct {
 	Run  string `json:"run"`
 	Plan string `json:"plan"`
@@ -237,7 +238,8 @@ type RunEnded struct {
 	Reason  string   `json:"reason,omitempty"`
 }
 
-// Escalated asks people, through the rule's otherwise.
+// Escalated asks people, through the rule's otherwise: when a run has ended or is
+// parked, and once when it is held for long, and goes on waiting.
 type Escalated struct {
 	Run    string  `json:"run"`
 	Routes []Route `json:"routes,omitempty"`

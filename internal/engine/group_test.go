@@ -70,6 +70,21 @@ func TestGroups(t *testing.T) {
 			t.Errorf("%d episodes, want 2", n)
 		}
 	})
+	t.Run("whose run merged into another's joins that", func(t *testing.T) {
+		w := newWorld(t, zonal())
+		w.send(inZone("a", "1"))
+		w.plan()
+		w.send(called(inZone("a", "2"), "Down"))
+		w.plan()
+		w.says("task.answered", "run.merged")
+		w.send(inZone("b", "2"))
+		w.says("alert.opened", "run.joined")
+		w.send(inZone("c", "1"))
+		w.says("alert.opened", "run.joined")
+		if r := w.run(engine.PhaseExecuting); len(r.Episodes) != 4 || len(r.Groups) != 1 || r.Groups[0] != "2" {
+			t.Errorf("%+v", r)
+		}
+	})
 	t.Run("of another rule is another", func(t *testing.T) {
 		r, other := zonal(), failover()
 		r.Mode, other.alerts, other.groupBy = engine.ModeShadow, []string{"Down"}, "zone"

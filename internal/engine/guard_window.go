@@ -52,6 +52,30 @@ func (d *decider) holding(windows []Window) verdict {
 	return longest
 }
 
+// windowed is until when no window holds a run that none holds now: until one that
+// holds opens, or the last one that allows closes.
+func (d *decider) windowed(rule *Rule) time.Time {
+	most := d.at.Add(holdAtMost)
+	latest := most
+	var closes time.Time
+	for _, w := range rule.Guards.Windows {
+		open, until := w.Open(d.at)
+		if until.IsZero() {
+			until = most
+		}
+		switch {
+		case w.Effect != WindowAllow:
+			latest = earlier(latest, until)
+		case open:
+			closes = later(closes, until)
+		}
+	}
+	if closes.IsZero() {
+		return latest
+	}
+	return earlier(latest, closes)
+}
+
 func next(what string, at time.Time) string {
 	if at.IsZero() {
 		return what + " at no time that is known"

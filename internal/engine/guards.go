@@ -31,6 +31,9 @@ const (
 	pauseAgain = 30 * time.Second
 	// holdAtMost bounds a hold whose end nobody can tell.
 	holdAtMost = 24 * time.Hour
+	// tellAfter is how long a run of a rule without freshness is held before people
+	// are told.
+	tellAfter = 15 * time.Minute
 )
 
 // verdict is one guard's no; the zero value is a yes.
@@ -47,16 +50,42 @@ func (v verdict) held() bool { return v.guard != "" }
 // hold records a no. The run is judged again when the guard may let it pass, and
 // no later than its alert becomes too old to act on. What was done is put back
 // however old the alert is.
+//
+// An alert that repeats never becomes too old: people are told, once, of a run that
+// is held for as long as an alert may be old.
 func (d *decider) hold(v verdict) {
 	latest := d.at.Add(holdAtMost)
-	if rule, err := d.rule(); err == nil && rule.Guards.Freshness > 0 && d.run.Undoing == nil {
+	rule, err := d.rule()
+	if err == nil && rule.Guards.Freshness > 0 && d.run.Undoing == nil {
 		latest = later(d.evidence().Add(rule.Guards.Freshness), d.at.Add(time.Second))
 	}
 	until := v.until
 	if until.IsZero() || until.After(latest) {
 		until = latest
 	}
+	silent := err != nil || d.run.Told || v.guard == GuardPaused
+	since := d.run.HeldSince
+	if since.IsZero() {
+		since = d.at
+	}
+	if !silent {
+		tell := since.Add(patience(rule))
+		if silent = d.at.Before(tell); silent {
+			until = earlier(until, tell)
+		}
+	}
 	d.emit(RunHeld{Run: d.run.ID, Guard: v.guard, Reason: v.reason, Until: until, Waits: v.waits})
+	if !silent {
+		d.escalate(rule, fmt.Sprintf("held by %s for %s: %s", v.guard, d.at.Sub(since).Round(time.Second), v.reason))
+	}
+}
+
+// patience is how long a run is held before people are told.
+func patience(rule *Rule) time.Duration {
+	if rule.Guards.Freshness > 0 {
+		return rule.Guards.Freshness
+	}
+	return tellAfter
 }
 
 // evidence is the newest sign that the trouble goes on.
@@ -221,15 +250,16 @@ func (d *decider) withinLimits(rule *Rule) verdict {
 	return verdict{}
 }
 
-// within counts the times of the last so long.
+// within counts the times, which are in order, of the last so long.
 func (d *decider) within(times []time.Time, per time.Duration) int {
-	n := 0
-	for _, t := range times {
-		if d.at.Sub(t) < per {
-			n++
+	since := d.at.Add(-per)
+	before, _ := slices.BinarySearchFunc(times, since, func(t, since time.Time) int {
+		if t.After(since) {
+			return 1
 		}
-	}
-	return n
+		return -1
+	})
+	return len(times) - before
 }
 
 // full reports whether a rate allows no more now, and when it will again.

@@ -96,6 +96,16 @@ func TestMinHealthy(t *testing.T) {
 		w.planWith(well)
 		w.says("task.answered", "run.allowed", "task.issued") // the plan is the one that was approved
 	})
+	t.Run("nor by what came late", func(t *testing.T) {
+		w := newWorld(t, guarded(engine.Guards{MinHealthy: half}))
+		w.send(firing("a"))
+		task := w.task(engine.TaskPlan)
+		late := engine.Result{Task: task.ID, At: w.now, Plan: &engine.Plan{Target: task.Target, Health: &engine.Health{Total: 2, Healthy: 2, Disrupts: 1}}}
+		w.pass(31 * time.Second)
+		w.do(engine.Input{Result: &late})
+		w.says("task.answered", "run.replanned", "task.issued")
+		w.reason("31s old")
+	})
 	t.Run("nor by what is from before an action", func(t *testing.T) {
 		r := guarded(engine.Guards{MinHealthy: half})
 		r.Attempts = []engine.Attempt{rung("both", action("clear"), action("restart"))}

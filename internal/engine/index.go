@@ -133,6 +133,9 @@ func handlingKeys(r *Run) []string {
 	if r.Group != "" {
 		keys = append(keys, groupKey(r.Rule, r.Group))
 	}
+	for _, group := range r.Groups {
+		keys = append(keys, groupKey(r.Rule, group))
+	}
 	return keys
 }
 

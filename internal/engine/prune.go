@@ -36,43 +36,56 @@ func (s *State) prune(before, at time.Time) {
 		ep.Runs = slices.DeleteFunc(ep.Runs, func(run string) bool { return s.Runs[run] == nil })
 	}
 	history := at.Add(-History)
-	old := func(t time.Time) bool { return t.Before(history) }
 	for key, times := range s.Spent {
-		if times = slices.DeleteFunc(times, old); len(times) == 0 {
+		if times = since(history, times, itself); len(times) == 0 {
 			delete(s.Spent, key)
 		} else {
 			s.Spent[key] = times
 		}
 	}
 	for key, p := range s.Past {
-		p.Actions = slices.DeleteFunc(p.Actions, func(a PastAction) bool { return old(a.At) })
+		p.Actions = since(history, p.Actions, func(a PastAction) time.Time { return a.At })
 		if r := s.Runs[p.Run]; len(p.Actions) == 0 && (r == nil || !r.Active()) {
 			delete(s.Past, key)
 		}
 	}
 	for rule, last := range s.Last {
-		if old(last.EndedAt) {
+		if last.EndedAt.Before(history) {
 			delete(s.Last, rule)
 		}
 	}
-	s.pruneSeries(old)
+	s.pruneSeries(history)
 }
+
+// since drops the first of what is in order of time, up to a time. Mostly there is
+// nothing to drop.
+func since[E any](from time.Time, all []E, at func(E) time.Time) []E {
+	n, _ := slices.BinarySearchFunc(all, from, func(e E, from time.Time) int { return at(e).Compare(from) })
+	return slices.Delete(all, 0, n)
+}
+
+func itself(t time.Time) time.Time { return t }
 
 func (s *State) anyActive(runs []string) bool {
 	return slices.ContainsFunc(runs, func(id string) bool { r := s.Runs[id]; return r != nil && r.Active() })
 }
 
 // pruneSeries forgets a series once no episode of it is known.
-func (s *State) pruneSeries(old func(time.Time) bool) {
-	known := map[string]bool{}
-	for _, ep := range s.Episodes {
-		known[ep.Alert.Series()] = true
-	}
+func (s *State) pruneSeries(history time.Time) {
+	silent := map[string]bool{}
 	for key, series := range s.Series {
-		series.Opens = slices.DeleteFunc(series.Opens, old)
-		if len(series.Opens) == 0 && !known[key] {
-			delete(s.Series, key)
+		if series.Opens = since(history, series.Opens, itself); len(series.Opens) == 0 && s.Episodes[series.Episode] == nil {
+			silent[key] = true
 		}
+	}
+	if len(silent) == 0 {
+		return
+	}
+	for _, ep := range s.Episodes {
+		delete(silent, ep.Alert.Series())
+	}
+	for key := range silent {
+		delete(s.Series, key)
 	}
 }
 

@@ -40,8 +40,10 @@ type Run struct {
 	Alert    alert.Alert       `json:"alert"`
 	Episodes []alert.EpisodeID `json:"episodes"`
 	Report   []Route           `json:"report,omitempty"`
-	// Group is what the rule's groupBy gave.
-	Group string `json:"group,omitempty"`
+	// Group is what the rule's groupBy gave, Groups those of the runs that merged
+	// into this one, and that it answers for since.
+	Group  string   `json:"group,omitempty"`
+	Groups []string `json:"groups,omitempty"`
 
 	StartedAt time.Time `json:"startedAt"`
 	EndedAt   time.Time `json:"endedAt,omitzero"`
@@ -53,15 +55,22 @@ type Run struct {
 	Guard string `json:"guard,omitempty"`
 	// Waits is what a held run is judged again for early: see waits.go. HeldAt is
 	// when it was judged last.
-	Waits   string    `json:"waits,omitempty"`
-	HeldAt  time.Time `json:"heldAt,omitzero"`
-	Outcome RunFinal  `json:"outcome,omitempty"`
+	Waits  string    `json:"waits,omitempty"`
+	HeldAt time.Time `json:"heldAt,omitzero"`
+	// HeldSince is since when guards hold the run without a break: zero when it was
+	// let through, asks a person, or is held by the kill switch, which people know
+	// of. Told says that people were told of that.
+	HeldSince time.Time `json:"heldSince,omitzero"`
+	Told      bool      `json:"told,omitempty"`
+	Outcome   RunFinal  `json:"outcome,omitempty"`
 
 	// Attempt is the rung, from 0. The fields below it belong to this rung.
 	Attempt int    `json:"attempt"`
 	Plans   []Plan `json:"plans,omitempty"`
-	// PlannedAt is when the newest plan came; zero once an action was done, since
-	// what the plans then left tell of the target's health is older than that.
+	// PlannedAt is when a worker made the newest plan; zero once an action was done,
+	// since what the plans then left tell of the target's health is older than that.
+	// It stands for all plans of the attempt: the first of several is older by what
+	// it took to make the others.
 	PlannedAt time.Time `json:"plannedAt,omitzero"`
 	// Done counts the actions that were done, Actions are what came of them.
 	Done     int          `json:"done,omitempty"`
@@ -73,15 +82,16 @@ type Run struct {
 	Tries    int `json:"tries,omitempty"`
 	ActTries int `json:"actTries,omitempty"`
 	Replans  int `json:"replans,omitempty"`
-	// CheckedAt is when the precondition last held.
+	// CheckedAt is when a worker last saw the precondition hold.
 	CheckedAt   time.Time `json:"checkedAt,omitzero"`
 	VerifyUntil time.Time `json:"verifyUntil,omitzero"`
 	ProbesAt    time.Time `json:"probesAt,omitzero"`
 	// Undoing is set while what the rung did is put back.
 	Undoing *Undoing `json:"undoing,omitempty"`
 
-	// Task is the one outstanding task.
-	Task *Task `json:"task,omitempty"`
+	// Task is the one outstanding task, AskedAt when the newest was issued.
+	Task    *Task     `json:"task,omitempty"`
+	AskedAt time.Time `json:"askedAt,omitzero"`
 	// RetryTask is what a scheduled retry will ask again.
 	RetryTask TaskKind `json:"retryTask,omitempty"`
 	// Issued numbers the run's tasks, Acted the attempts that were allowed.
@@ -89,7 +99,8 @@ type Run struct {
 	Acted  int `json:"acted,omitempty"`
 	// Continued says that it was settled where in the ladder to begin.
 	Continued bool `json:"continued,omitempty"`
-	// Evidence is when verification last saw the trouble go on.
+	// Evidence is when verification last saw the trouble go on, or a person last
+	// agreed that something be done about it.
 	Evidence time.Time `json:"evidence,omitzero"`
 	Spends   []Spend   `json:"spends,omitempty"`
 }
@@ -149,6 +160,7 @@ func (r *Run) PlanDigest() string {
 func (r *Run) clone() *Run {
 	c := *r
 	c.Episodes = slices.Clone(r.Episodes)
+	c.Groups = slices.Clone(r.Groups)
 	c.Plans = slices.Clone(r.Plans)
 	c.Actions = slices.Clone(r.Actions)
 	c.Spends = slices.Clone(r.Spends)

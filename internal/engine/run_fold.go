@@ -9,7 +9,11 @@ func (r *Run) nextAttempt(number int) {
 	r.Done, r.Actions, r.Undoing = 0, nil, nil
 	r.Tries, r.ActTries, r.Replans, r.Task = 0, 0, 0, nil
 	r.CheckedAt, r.VerifyUntil, r.ProbesAt = time.Time{}, time.Time{}, time.Time{}
+	r.unheld()
 }
+
+// unheld says that no guard holds the run any more.
+func (r *Run) unheld() { r.HeldSince, r.Told = time.Time{}, false }
 
 // apply folds one event of this run.
 func (r *Run) apply(ev Event, at time.Time) {
@@ -22,7 +26,7 @@ func (r *Run) apply(ev Event, at time.Time) {
 		r.Continued = true
 		r.nextAttempt(e.Attempt)
 	case TaskIssued:
-		r.issued(e)
+		r.issued(e, at)
 	case TaskAnswered:
 		r.answered(e.Result, at)
 	case TaskUnanswered:
@@ -32,16 +36,17 @@ func (r *Run) apply(ev Event, at time.Time) {
 	case Replanned:
 		r.replanned(e)
 	case RunHeld:
-		r.Phase, r.Guard, r.Waits, r.Why, r.WakeAt = PhaseHeld, e.Guard, e.Waits, e.Reason, e.Until
-		r.HeldAt = at
+		r.held(e, at)
 	case RunAllowed:
 		r.Guard, r.Waits = "", ""
 		r.Allowed, r.Spends = true, e.Spends
 		r.Acted++
+		r.unheld()
 	case ApprovalAsked:
+		r.unheld()
 		r.Phase, r.WakeAt, r.Why = PhaseApproval, e.Until, "waits for approval of plan "+e.Plan
 	case ApprovalGiven:
-		r.Approved = e.Plan
+		r.Approved, r.Evidence = e.Plan, at
 	default:
 		r.applyLate(ev, at)
 	}
@@ -73,12 +78,25 @@ func (r *Run) applyLate(ev Event, at time.Time) {
 		r.Phase, r.WakeAt, r.Why = PhaseParked, e.Until, e.Reason
 	case RunEnded:
 		r.end(e.Outcome, e.Reason, at)
+	case Escalated:
+		r.Told = r.Told || r.Phase == PhaseHeld
 	}
 }
 
-func (r *Run) issued(e TaskIssued) {
+func (r *Run) held(e RunHeld, at time.Time) {
+	r.Phase, r.Guard, r.Waits, r.Why, r.WakeAt = PhaseHeld, e.Guard, e.Waits, e.Reason, e.Until
+	r.HeldAt = at
+	switch {
+	case e.Guard == GuardPaused:
+		r.HeldSince = time.Time{}
+	case r.HeldSince.IsZero():
+		r.HeldSince = at
+	}
+}
+
+func (r *Run) issued(e TaskIssued, at time.Time) {
 	t := e.Task
-	r.Task, r.WakeAt, r.RetryTask = &t, e.Until, ""
+	r.Task, r.AskedAt, r.WakeAt, r.RetryTask = &t, at, e.Until, ""
 	r.Issued++
 	switch t.Kind {
 	case TaskPlan:
@@ -87,6 +105,7 @@ func (r *Run) issued(e TaskIssued) {
 		r.Phase = PhaseChecking
 	case TaskExecute:
 		r.Phase = PhaseExecuting
+		r.unheld()
 	case TaskVerify:
 		r.Phase = PhaseVerifying
 	case TaskUndo:
@@ -101,15 +120,22 @@ func (r *Run) answered(res Result, at time.Time) {
 	case res.Failure != nil:
 	case res.Plan != nil:
 		r.Plans = append(r.Plans, *res.Plan)
-		r.Target, r.PlannedAt = r.Plans[0].Target, at
+		r.Target, r.PlannedAt = r.Plans[0].Target, r.looked(res, at)
 		r.Tries = 0
 	case res.Outcome != nil:
 		r.changed(t, *res.Outcome)
 	case res.Verified && t != nil && t.Kind == TaskCheck:
-		r.CheckedAt, r.Tries = at, 0
+		r.CheckedAt, r.Tries = r.looked(res, at), 0
 	case res.Verified:
 		r.ProbesAt = at
 	}
+}
+
+// looked is when a worker had the look that it answers by. The answer may have
+// been under way for long, and the worker's clock may be wrong: the look was
+// neither before it was asked for nor after the answer came.
+func (r *Run) looked(res Result, at time.Time) time.Time {
+	return earlier(later(res.At, r.AskedAt), at)
 }
 
 // changed takes the outcome of an action, or of its undoing.

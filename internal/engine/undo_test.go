@@ -78,6 +78,15 @@ func TestUndo(t *testing.T) {
 			t.Errorf("the next rung begins as %+v", run)
 		}
 	})
+	t.Run("makes the evidence no newer", func(t *testing.T) {
+		w := failing(t, tidy(undoable("scale")))
+		seen := w.now
+		w.pass(time.Minute)
+		w.putBack("scale")
+		if r := w.run(engine.PhasePlanning); !r.Evidence.Equal(seen) {
+			t.Errorf("the trouble was seen at %s, want %s", r.Evidence, seen)
+		}
+	})
 	t.Run("is told all that it takes", func(t *testing.T) {
 		r := tidy(undoable("scale"))
 		r.Attempts[0].Do[0].Params = func(s engine.Scope) (json.RawMessage, error) { return json.Marshal(s.Now) }
@@ -159,6 +168,21 @@ func TestUndoThatFails(t *testing.T) {
 		w.passTo()
 		w.putBack("scale")
 		w.says("task.answered", "attempt.failed", "task.issued")
+	})
+	t.Run("whatever the action before it took", func(t *testing.T) {
+		w := newWorld(t, tidy(undoable("scale"), undoable("label")))
+		w.send(firing("a"))
+		w.plan()
+		w.plan()
+		w.act()
+		for range 2 {
+			w.fail(w.task(engine.TaskExecute), engine.ClassRetryable)
+			w.passTo()
+		}
+		w.fail(w.task(engine.TaskExecute), engine.ClassRetryable)
+		w.says("task.answered", "undo.started", "task.issued")
+		w.fail(w.task(engine.TaskUndo), engine.ClassRetryable)
+		w.says("task.answered", "retry.scheduled")
 	})
 	t.Run("too often", func(t *testing.T) {
 		w := two(t)

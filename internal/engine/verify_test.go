@@ -132,6 +132,10 @@ func TestVerifyIsAskedAgain(t *testing.T) {
 		w.says("alert.resolved", "task.issued")
 		w.fail(w.task(engine.TaskVerify), engine.ClassRetryable)
 		w.says("task.answered", "retry.scheduled")
+		again := since(firing("a"), w.now.Add(time.Second))
+		w.send(again)
+		w.send(resolved(again))
+		w.says("alert.resolved") // what is to come will see both together
 		w.passTo()
 		w.says("task.issued")
 		w.pass(30 * time.Second)

@@ -71,6 +71,50 @@ func TestWindows(t *testing.T) {
 			}
 		})
 	}
+	t.Run("bounds when an action may start", func(t *testing.T) {
+		for name, c := range map[string]struct {
+			windows []engine.Window
+			want    time.Duration
+		}{
+			"none":                         {nil, 2 * time.Minute},
+			"one that holds opens":         {[]engine.Window{between("backup", engine.WindowHold, time.Minute, time.Hour)}, time.Minute},
+			"the first of two opens":       {[]engine.Window{later, between("backup", engine.WindowHold, time.Minute, time.Hour), between("b", engine.WindowHold, time.Second, time.Hour)}, time.Second},
+			"one that holds opens later":   {[]engine.Window{later}, 2 * time.Minute},
+			"one that holds will not open": {[]engine.Window{between("over", engine.WindowHold, -time.Hour, -time.Minute)}, 2 * time.Minute},
+			"one that allows closes":       {[]engine.Window{between("night", engine.WindowAllow, -time.Hour, time.Minute)}, time.Minute},
+			"the last that allows closes": {[]engine.Window{
+				between("a", engine.WindowAllow, -time.Hour, 20*time.Second), between("b", engine.WindowAllow, -time.Hour, 70*time.Second), office, past,
+			}, 70 * time.Second},
+			"one that allows never closes": {[]engine.Window{
+				between("a", engine.WindowAllow, -time.Hour, 20*time.Second), between("b", engine.WindowAllow, -time.Hour, 0),
+			}, 2 * time.Minute},
+			"one that holds opens first": {[]engine.Window{
+				between("a", engine.WindowAllow, -time.Hour, time.Minute), between("b", engine.WindowHold, 30*time.Second, time.Hour),
+			}, 30 * time.Second},
+		} {
+			t.Run(name, func(t *testing.T) {
+				w := newWorld(t, guarded(engine.Guards{Windows: c.windows}))
+				w.send(firing("a"))
+				w.plan()
+				if got := w.task(engine.TaskExecute).NotAfter.Sub(epoch); got != c.want {
+					t.Errorf("it may start for %s, want %s", got, c.want)
+				}
+			})
+		}
+	})
+	t.Run("opens before an action starts", func(t *testing.T) {
+		r := guarded(engine.Guards{Windows: []engine.Window{between("backup", engine.WindowHold, time.Minute, 10*time.Minute)}})
+		r.Attempts[0].Retries = 0
+		w := newWorld(t, r)
+		w.send(firing("a"))
+		w.plan()
+		w.pass(61 * time.Second)
+		w.fail(w.task(engine.TaskExecute), engine.ClassExpired)
+		w.says("task.answered", "run.held")
+		w.held(engine.GuardWindow)
+		w.passTo()
+		w.says("task.issued") // it was no try
+	})
 	t.Run("opens between two actions", func(t *testing.T) {
 		r := guarded(engine.Guards{Windows: []engine.Window{between("backup", engine.WindowHold, time.Minute, 10*time.Minute)}})
 		r.Attempts = []engine.Attempt{rung("both", action("clear"), action("restart"))}

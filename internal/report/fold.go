@@ -171,7 +171,7 @@ func (r *run) people(id string, ev engine.Event) (Notice, bool) {
 		n.Until = e.Until
 		return n, true
 	case engine.Escalated:
-		n := r.notice(id, Escalated, e.Reason, fmt.Sprintf("Rule %s asks people to take over %s: %s", r.rule, r.target, sentence(e.Reason)))
+		n := r.notice(id, Escalated, e.Reason, fmt.Sprintf("Rule %s asks people to look after %s: %s", r.rule, r.target, sentence(e.Reason)))
 		n.Routes = e.Routes
 		return n, true
 	default:

@@ -21,6 +21,7 @@ func (o *observer) task(r record, e engine.TaskIssued) {
 		o.mayAct(r, run, e)
 		o.mayActByRule(r, run, e)
 		o.notAgain(is)
+		run.letThrough()
 	case engine.TaskUndo:
 		is.undoes = e.Task.Undoes
 		o.mayUndo(run, is, e.Task)

@@ -143,6 +143,25 @@ func forgetPlanAge(st *engine.State, at time.Time) func() {
 	return forgetTime(st, at, func(r *engine.Run) *time.Time { return &r.PlannedAt })
 }
 
+// forgetAsking has every answer come at once: a look is as new as its answer.
+func forgetAsking(st *engine.State, at time.Time) func() {
+	return forgetTime(st, at, func(r *engine.Run) *time.Time { return &r.AskedAt })
+}
+
+func forgetTold(st *engine.State, _ time.Time) func() {
+	var told []*engine.Run
+	for _, r := range st.Runs {
+		if r.Told {
+			told, r.Told = append(told, r), false
+		}
+	}
+	return func() {
+		for _, r := range told {
+			r.Told = true
+		}
+	}
+}
+
 // forgetTime has a time of every run, if there is one, be now.
 func forgetTime(st *engine.State, at time.Time, of func(*engine.Run) *time.Time) func() {
 	was := map[*time.Time]time.Time{}
@@ -184,5 +203,20 @@ func approveAll(st *engine.State, _ time.Time) func() {
 		for r, approved := range was {
 			r.Approved = approved
 		}
+	}
+}
+
+// forgetGroups has no run answer for what merged into it.
+func forgetGroups(st *engine.State, _ time.Time) func() {
+	was := map[*engine.Run][]string{}
+	for _, r := range st.Runs {
+		was[r], r.Groups = r.Groups, nil
+	}
+	st.Reindex()
+	return func() {
+		for r, groups := range was {
+			r.Groups = groups
+		}
+		st.Reindex()
 	}
 }

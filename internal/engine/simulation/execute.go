@@ -33,6 +33,7 @@ func (a *activity) gate() *engine.Failure {
 			return failure(engine.ClassPaused)
 		}
 	}
+	a.w.sees.lateInWindow(a.task)
 	return nil
 }
 

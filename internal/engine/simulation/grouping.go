@@ -48,13 +48,23 @@ func (o *observer) begins(run *seenRun, id alert.EpisodeID) {
 	o.w.happened("group begun")
 }
 
-// joins checks that an alert joins the run of its own group.
+// handsOver notes that a run answers for the groups of one that merged into it.
+func (o *observer) handsOver(run, into *seenRun) {
+	for key, id := range o.groups {
+		if id == run.id {
+			o.groups[key] = into.id
+			o.w.happened("group handed over")
+		}
+	}
+}
+
+// joins checks that an alert joins the run that has its group.
 func (o *observer) joins(run *seenRun, id alert.EpisodeID) {
 	if run.rule != wide {
 		return
 	}
-	if o.groups[run.groupKey()] != run.id {
-		o.w.violate("alert %s joins run %s, which does not have group %q", id, run.id, run.grouping)
+	if zone := o.zones[id]; o.groups[run.rule+" "+zone] != run.id {
+		o.w.violate("alert %s joins run %s, which does not have group %q", id, run.id, zone)
 	}
 	delete(o.unjoined, id)
 	o.w.happened("group joined")

@@ -14,10 +14,50 @@ type hold struct {
 	at time.Time
 }
 
+// judged takes what the guards and people say of a run.
+func (o *observer) judged(r record, ev engine.Event) {
+	switch e := ev.(type) {
+	case engine.RunHeld:
+		o.w.happened("held by " + e.Guard)
+		o.runs[e.Run].holds(hold{e, r.at})
+	case engine.RunAllowed:
+		o.runs[e.Run].letThrough()
+		o.allow(r, e)
+	case engine.ApprovalAsked:
+		o.runs[e.Run].letThrough()
+	case engine.ApprovalGiven:
+		o.runs[e.Run].evidence = r.at
+	}
+}
+
+func (r *seenRun) holds(h hold) {
+	r.hold = &h
+	switch {
+	case h.Guard == engine.GuardPaused:
+		r.heldSince = time.Time{} // people did that
+	case r.heldSince.IsZero():
+		r.heldSince = h.at
+	}
+}
+
+func (r *seenRun) letThrough() { r.heldSince, r.told = time.Time{}, false }
+
+// tellsOfHold takes what people are told for a word on the hold, if there is one.
+func (o *observer) tellsOfHold(run *seenRun) {
+	if run.hold == nil || run.finished {
+		return
+	}
+	if run.told {
+		o.w.violate("people are told again that run %s is held", run.id)
+	}
+	run.told = true
+	o.w.happened("told of a hold")
+}
+
 // changesPhase reports whether an event of a run leaves nothing of a hold.
 func changesPhase(ev engine.Event) bool {
 	switch ev.(type) {
-	case engine.RunJoined, engine.AnswerIgnored:
+	case engine.RunJoined, engine.AnswerIgnored, engine.Escalated:
 		return false
 	}
 	return true
@@ -42,6 +82,9 @@ func (o *observer) heldForAReason(at time.Time) {
 		}
 		if !run.hold.Until.After(at) {
 			o.w.violate("run %s is held by %s until %s, and not judged again at %s", id, run.hold.Guard, run.hold.Until, at)
+		}
+		if since := run.heldSince; !since.IsZero() && !run.told && at.Sub(since) >= o.rule(run).Guards.Freshness {
+			o.w.violate("run %s is held since %s, now by %s, and people are not told", id, since, run.hold.Guard)
 		}
 		if at.Sub(run.hold.at) >= patience(run.hold.Guard) && !o.stillHeld(run) {
 			o.w.violate("run %s is held by %s (%s), which is so no longer", id, run.hold.Guard, run.hold.Reason)

@@ -30,6 +30,9 @@ type host struct {
 	ticked, tickedAt time.Time
 }
 
+// mostSkew is how far a host's clock is off at most; the workers' clocks are right.
+const mostSkew = time.Second
+
 func (h *host) clock() time.Time { return h.w.now.Add(h.skew) }
 
 // wake starts the process.

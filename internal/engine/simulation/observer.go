@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -54,14 +55,18 @@ type seenRun struct {
 	// grouping is what its rule's groupBy gave, began the alert that set it off.
 	grouping string
 	began    alert.Alert
-	// undoing says that the attempt failed and is put back, checkedAt when it was
-	// decided that its check holds, lookedAt when a worker saw that.
-	undoing             bool
-	checkedAt, lookedAt time.Time
-	// plannedAt is when the newest plan came since the last action was done, hold
+	// undoing says that the attempt failed and is put back, lookedAt when a worker
+	// saw its check hold.
+	undoing  bool
+	lookedAt time.Time
+	// plannedAt is when the newest plan was made since the last action was done, hold
 	// what holds the run, nil if nothing does.
 	plannedAt time.Time
 	hold      *hold
+	// heldSince is when the first of the holds came since the run was last let
+	// through, told whether people were told of them.
+	heldSince time.Time
+	told      bool
 }
 
 type issue struct {
@@ -97,7 +102,6 @@ func (o *observer) effect(t *target, task engine.Task) {
 		o.w.violate("%s was changed by task %s, which no record issued", t.name, task.ID)
 		return
 	}
-	o.lateInWindow(is)
 	t.effects[is.key()]++
 	if n := t.effects[is.key()]; n > 1 {
 		o.w.violate("%s was changed %d times by one attempt, %s", t.name, n, is.key())
@@ -133,6 +137,7 @@ func (o *observer) event(r record, ev engine.Event) {
 	if id, ok := engine.RunOf(ev); ok && o.runs[id] != nil && changesPhase(ev) {
 		o.runs[id].hold = nil
 	}
+	o.judged(r, ev)
 	switch e := ev.(type) {
 	case engine.RunStarted:
 		o.w.stats.Runs++
@@ -149,6 +154,7 @@ func (o *observer) event(r record, ev engine.Event) {
 		o.joins(run, e.Episode)
 	case engine.RunMerged:
 		o.runs[e.Into].episodes = append(o.runs[e.Into].episodes, o.runs[e.Run].episodes...)
+		o.handsOver(o.runs[e.Run], o.runs[e.Into])
 		o.over(o.runs[e.Run])
 	case engine.RunContinued:
 		o.runs[e.Run].climb(e.Attempt)
@@ -165,14 +171,9 @@ func (o *observer) event(r record, ev engine.Event) {
 		run := o.runs[e.Run]
 		run.plans = run.plans[:e.Action]
 	case engine.TaskAnswered:
-		o.answered(r, e)
+		o.answered(e)
 	case engine.TaskIssued:
 		o.task(r, e)
-	case engine.RunHeld:
-		o.w.happened("held by " + e.Guard)
-		o.runs[e.Run].hold = &hold{e, r.at}
-	case engine.RunAllowed:
-		o.allow(r, e)
 	case engine.RunParked:
 		o.w.stats.Parked++
 		o.runs[e.Run].parked = true
@@ -181,6 +182,7 @@ func (o *observer) event(r record, ev engine.Event) {
 		o.ended(e)
 	case engine.Escalated:
 		delete(o.owed, e.Run)
+		o.tellsOfHold(o.runs[e.Run])
 		o.routed(e)
 	}
 }
@@ -188,7 +190,8 @@ func (o *observer) event(r record, ev engine.Event) {
 // climb begins another rung.
 func (r *seenRun) climb(attempt int) {
 	r.attempt, r.plans, r.undoing = attempt, nil, false
-	r.checkedAt, r.plannedAt = time.Time{}, time.Time{}
+	r.lookedAt, r.plannedAt = time.Time{}, time.Time{}
+	r.letThrough()
 }
 
 // orders keeps what people said.
@@ -222,19 +225,19 @@ func (o *observer) alerts(r record, ev engine.Event) {
 	}
 }
 
-func (o *observer) answered(r record, e engine.TaskAnswered) {
+func (o *observer) answered(e engine.TaskAnswered) {
 	o.verdicts[e.Result.Task]++
 	run := o.runs[e.Run]
 	if run.parked {
 		o.w.violate("run %s is parked, and takes an answer to task %s", run.id, e.Result.Task)
 	}
 	if p := e.Result.Plan; p != nil {
-		run.plans, run.plannedAt = append(run.plans, *p), r.at
+		run.plans, run.plannedAt = append(run.plans, *p), e.Result.At
 		run.target = run.plans[0].Target.String()
 	}
 	switch is := o.issued[e.Result.Task]; is.kind {
 	case engine.TaskCheck:
-		o.checkAnswered(r, run, e.Result)
+		o.checkAnswered(run, e.Result)
 	case engine.TaskUndo:
 		o.undoAnswered(is, e.Result)
 	case engine.TaskExecute:
@@ -281,9 +284,7 @@ func (o *observer) over(run *seenRun) {
 	if run.held && o.holders[run.target] == run.id {
 		delete(o.holders, run.target)
 	}
-	if key := run.groupKey(); o.groups[key] == run.id {
-		delete(o.groups, key)
-	}
+	maps.DeleteFunc(o.groups, func(_, id string) bool { return id == run.id })
 }
 
 // onePerTarget checks that no two runs of a rule are about the same target.

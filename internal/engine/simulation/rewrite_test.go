@@ -39,6 +39,25 @@ func forgetAlerts(_ time.Time, events []engine.Event) []engine.Event {
 	return events
 }
 
+// startLate lets tasks start that have lain in WORK while a window opened.
+func startLate(at time.Time, events []engine.Event) []engine.Event {
+	for i, ev := range events {
+		if e, ok := ev.(engine.TaskIssued); ok && e.Task.Kind == engine.TaskExecute {
+			e.Task.NotAfter = at.Add(2 * time.Minute)
+			events[i] = e
+		}
+	}
+	return events
+}
+
+// holdSilently tells nobody of a hold.
+func holdSilently(_ time.Time, events []engine.Event) []engine.Event {
+	return slices.DeleteFunc(events, func(ev engine.Event) bool {
+		e, ok := ev.(engine.Escalated)
+		return ok && strings.HasPrefix(e.Reason, "held by ")
+	})
+}
+
 func noGuard(_ time.Time, events []engine.Event) []engine.Event {
 	for i, ev := range events {
 		if e, ok := ev.(engine.RunHeld); ok {

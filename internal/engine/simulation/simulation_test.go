@@ -61,7 +61,7 @@ func perThousand() map[string]int {
 		"undo started": 150, "undo applied": 150, "undo finished": 100, "undo refused by the target": 20, "undo found done": 40,
 		"undo failed: retryable": 8, "undo failed: terminal": 4, "undo failed: plan-changed": 8, "undo failed: unknown": 20, "undo failed: paused": 4,
 		"check met": 500, "check unmet": 100, "check failed": 100,
-		"group begun": 500, "group joined": 100, "routed": 1000,
+		"group begun": 500, "group joined": 100, "group handed over": 10, "routed": 1000, "told of a hold": 30,
 	}
 }
 

@@ -161,7 +161,7 @@ func (w *world) drawOdds() odds {
 func (w *world) begin() {
 	w.hosts = []*host{{w: w, name: "A"}, {w: w, name: "B"}}
 	for _, h := range w.hosts {
-		h.skew = w.between(-time.Second, time.Second)
+		h.skew = w.between(-mostSkew, mostSkew)
 	}
 	w.lease = w.hosts[0]
 	w.publish(engine.Input{Rules: &engine.NewRules{Digest: w.rules.digests[0], Sources: []engine.Source{{Name: "r", Text: w.rules.digests[0]}}}})
