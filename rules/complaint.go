@@ -60,7 +60,11 @@ func (p *place) reword(parsed *cel.Ast, e *cel.Error) string {
 		if of := method().FindStringSubmatch(with); of != nil {
 			return fmt.Sprintf("%s of a %s does not take %s", m[1], of[1], of[2])
 		}
-		return fmt.Sprintf("%s does not take %s", operator(m[1]), with)
+		op := operator(m[1])
+		if one, other, ok := strings.Cut(strings.Trim(with, "()"), ", "); ok && one != other && slices.Contains(comparisons(), op) {
+			return fmt.Sprintf("%s compares values of one type, and not %s with %s: string(), int() and double() change a value's type", op, one, other)
+		}
+		return fmt.Sprintf("%s does not take %s", op, with)
 	}
 	return strings.ReplaceAll(message, objectTypes, "")
 }
@@ -100,6 +104,8 @@ func operator(function string) string {
 	}
 	return strings.Trim(function, "_@")
 }
+
+func comparisons() []string { return []string{"==", "!=", "<", "<=", ">", ">="} }
 
 func quoted(message, prefix string) (string, bool) {
 	rest, ok := strings.CutPrefix(message, prefix+"'")

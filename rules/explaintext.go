@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,10 +22,13 @@ func (e Explanation) Format() string {
 	if e.Note != "" {
 		b.WriteString(e.Note + "\n")
 	}
-	if e.TakenBy != "" {
-		fmt.Fprintf(&b, "Taken by rule %s.\n", e.TakenBy)
-	} else {
+	switch {
+	case e.TakenBy == "":
 		b.WriteString("Taken by no rule that acts.\n")
+	case slices.ContainsFunc(e.Rules, func(r RuleExplanation) bool { return r.Rule == e.TakenBy && r.Result == ResultFails }):
+		fmt.Fprintf(&b, "Taken by no rule that acts: rule %s fails on it, and those behind do not get it.\n", e.TakenBy)
+	default:
+		fmt.Fprintf(&b, "Taken by rule %s.\n", e.TakenBy)
 	}
 	for _, r := range e.Rules {
 		b.WriteString("\n")

@@ -67,6 +67,7 @@ func codeWords() map[string]string {
 		"freshness is turned off by": rules.CodeValue, "mode is observe, shadow, approve or auto, not": rules.CodeValue,
 		"which comes first and acts": rules.CodeShadowed, "whose mode is shadow": rules.CodeUnreachable, "is the third": rules.CodeUnreachable,
 		"within what time": rules.CodeNoWithin, "(timeout)": rules.CodeTimeout, "by then nothing may run": rules.CodeFreshness, "never holds": rules.CodeMoot,
+		"holds its rules for ever": rules.CodeWindow, "lets everything through": rules.CodeWindow,
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	CodeFreshness   = "lint/freshness"
 	CodeMoot        = "lint/moot-limit"
 	CodeUndo        = "lint/undo"
+	CodeWindow      = "lint/window"
 	CodeUnavailable = "lint/unavailable"
 	CodeOther       = "lint/other"
 )
@@ -77,6 +78,7 @@ func Codes() []Code {
 		{CodeFreshness, SeverityWarning, "An alert becomes too old before the rule can act on it."},
 		{CodeMoot, SeverityWarning, "A limit can never hold, because the cooldown holds first."},
 		{CodeUndo, SeverityWarning, "What an attempt did cannot be put back, or not all of it."},
+		{CodeWindow, SeverityWarning, "A window is always open."},
 		{CodeUnavailable, SeverityWarning, "This build cannot run it."},
 		{CodeOther, SeverityWarning, "Something is odd."},
 	}

@@ -33,6 +33,9 @@ func Load(paths ...string) ([]engine.Source, error) {
 	names = slices.Compact(names)
 	sources := make([]engine.Source, 0, len(names))
 	for _, name := range names {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return nil, fmt.Errorf("rules: %s is a folder: name its files, as %s", name, filepath.Join(name, "*.yaml"))
+		}
 		text, err := os.ReadFile(name) //nolint:gosec // the operator names the files
 		if err != nil {
 			return nil, fmt.Errorf("rules: %w", err)

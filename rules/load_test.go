@@ -34,4 +34,7 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%v loads %d files", paths, len(files))
 		}
 	}
+	if _, err := rules.Load(dir); err == nil || !strings.Contains(err.Error(), "name its files, as "+in("*.yaml")) {
+		t.Errorf("of a folder it is said: %v", err)
+	}
 }

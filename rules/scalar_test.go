@@ -115,10 +115,13 @@ func TestHints(t *testing.T) {
 	names := []string{"cooldown", "limit", "freshness"}
 	for slip, want := range map[string]string{
 		"cooldwon": `, did you mean "cooldown"?`, "Limit": `, did you mean "limit"?`, "limits": `, did you mean "limit"?`,
-		"windows": ": there is cooldown, freshness and limit", strings.Repeat("x", 1000): ": there is cooldown, freshness and limit",
+		"x": ": there is cooldown, freshness and limit", "windows": ": there is cooldown, freshness and limit", strings.Repeat("x", 1000): ": there is cooldown, freshness and limit",
 	} {
 		if got := hint(slip, names); got != want {
 			t.Errorf("%.20s: %s, want %s", slip, got, want)
 		}
+	}
+	if got := hint("b", []string{"a"}); got != ": there is a" {
+		t.Errorf("one letter is said to be a slip of another: %s", got)
 	}
 }

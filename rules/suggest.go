@@ -12,7 +12,8 @@ func nearest(name string, candidates []string) (string, bool) {
 		if strings.EqualFold(c, name) {
 			return c, true
 		}
-		if d := distance(name, c); d < bestDistance {
+		// A name that has no letter of the other is no slip of it.
+		if d := distance(name, c); d < bestDistance && d < max(len(name), len(c)) {
 			best, bestDistance = c, d
 		}
 	}

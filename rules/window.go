@@ -55,8 +55,25 @@ func (c *compiler) window(f *file, n *yaml.Node) {
 		}
 	}
 	if !f.failedSince(before) {
+		f.neverCloses(n, w.Window, span)
 		w.Open = span.Open
 		c.windows = append(c.windows, w)
+	}
+}
+
+// neverCloses warns of a window that opens again before it closes. A clock change
+// may leave a gap once a year, which nobody means.
+func (f *file) neverCloses(n *yaml.Node, w engine.Window, span calendar.Window) {
+	start, ok := span.Schedule.Next(time.Date(2025, time.January, 1, 0, 0, 0, 0, time.UTC))
+	if !ok {
+		return
+	}
+	switch open, until := span.Open(start); {
+	case !open || !until.IsZero():
+	case w.Effect == engine.WindowAllow:
+		f.lintf(CodeWindow, n, "window %q opens again before it closes, and so lets everything through: shorten its duration, or take it out", w.Name)
+	default:
+		f.lintf(CodeWindow, n, "window %q opens again before it closes, and so holds its rules for ever: shorten its duration", w.Name)
 	}
 }
 

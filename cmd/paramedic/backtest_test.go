@@ -175,3 +175,22 @@ func TestBacktestOfABus(t *testing.T) {
 		t.Errorf("%v", s.failed)
 	}
 }
+
+// A recording of alerts only has no rules to replay: that is no report of nothing.
+func TestBacktestWithoutAnyRules(t *testing.T) {
+	t.Parallel()
+	file := recording(t)
+	ruleFile := put(t, "rules.yaml", strings.ReplaceAll(backtestRules, "MODE", "auto"))
+	for name, args := range map[string][]string{
+		"replay":  {"--from", file},
+		"against": {"--from", file, "--rules", ruleFile, "--against", "recorded"},
+	} {
+		if got := backtested(t, "", args...); !errors.Is(got.failed, backtest.ErrNoRules) || got.out != "" {
+			t.Errorf("%s: %v\n%s", name, got.failed, got.out)
+		}
+	}
+	got := backtested(t, "", "--from", file, "--rules", ruleFile, "-o", filepath.Join(t.TempDir(), "none", "report.html"))
+	if got.failed == nil || !strings.Contains(got.failed.Error(), "report.html") {
+		t.Errorf("a file that cannot be written: %v", got.failed)
+	}
+}

@@ -69,9 +69,21 @@ func (c checking) run(out io.Writer, names []string) error {
 		return errFindings
 	}
 	if c.format == formatText {
-		return say(out, "%d files, %d rules: fine", len(files), len(set.Rules()))
+		verdict := "fine"
+		if len(findings) > 0 {
+			verdict = "no errors, " + plural(len(findings), "warning")
+		}
+		return say(out, "%s, %s: %s", plural(len(files), "file"), plural(len(set.Rules()), "rule"), verdict)
 	}
 	return nil
+}
+
+// plural is a number of things.
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // buildCatalog is what rules may use of this build.

@@ -50,8 +50,12 @@ func (x explaining) alerts(in io.Reader, now time.Time) ([]alert.Alert, error) {
 }
 
 // normalised reads alerts in Paramedic's own form, one JSON object after the
-// other, and fills in what a person may leave out.
+// other or in one list, and fills in what a person may leave out.
 func normalised(body []byte, source string) ([]alert.Alert, error) {
+	var list []json.RawMessage
+	if json.Unmarshal(body, &list) == nil {
+		body = bytes.Join(rawTexts(list), []byte("\n"))
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	var alerts []alert.Alert
@@ -66,11 +70,22 @@ func normalised(body []byte, source string) ([]alert.Alert, error) {
 			return nil, fmt.Errorf("alert %d is not a normalised alert (for a webhook's body give --type): %w", len(alerts)+1, err)
 		}
 		complete(&a, source)
+		if a.Name == "" && len(a.Labels) == 0 {
+			return nil, fmt.Errorf("alert %d has neither a name nor labels, so no rule could be for it", len(alerts)+1)
+		}
 		if err := a.Validate(); err != nil {
 			return nil, fmt.Errorf("alert %d: %w", len(alerts)+1, err)
 		}
 		alerts = append(alerts, a)
 	}
+}
+
+func rawTexts(list []json.RawMessage) [][]byte {
+	texts := make([][]byte, len(list))
+	for i, text := range list {
+		texts[i] = text
+	}
+	return texts
 }
 
 // complete fills in what follows from the labels, and says that it fires.

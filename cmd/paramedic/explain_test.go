@@ -41,6 +41,15 @@ func TestExplainAnAlert(t *testing.T) {
 	}
 }
 
+func TestExplainAList(t *testing.T) {
+	t.Parallel()
+	out, code := called(t, `[{"labels": {"alertname": "One"}}, {"labels": {"alertname": "Two"}}]`, "explain", "-", explainRules, explainAt)
+	if code == exitFailure {
+		t.Errorf("exit code %d", code)
+	}
+	contains(t, out, "Alert One of", "Alert Two of")
+}
+
 func TestExplainAWebhook(t *testing.T) {
 	t.Parallel()
 	out, code := called(t, "", "explain", "testdata/explain/webhook.json", "--type=alertmanager", explainRules, explainAt)
@@ -77,22 +86,25 @@ func TestExplainThatCannotBe(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	const someAlert = `{"name": "A"}`
 	for name, c := range map[string]struct {
 		stdin string
 		args  []string
 		want  string
 	}{
-		"no rules":    {"{}", nil, "--rules is missing"},
-		"bad rules":   {"{}", []string{"--rules=testdata/check/bad.yaml"}, "do not compile"},
-		"no alert":    {"", []string{explainRules}, "there is no alert"},
-		"a webhook":   {`{"alerts": []}`, []string{explainRules}, "give --type"},
-		"no JSON":     {`hello`, []string{explainRules, "--type=alertmanager"}, "not a JSON object"},
-		"a type":      {`{}`, []string{explainRules, "--type=grafana2"}, "alertmanager"},
-		"a time":      {`{}`, []string{explainRules, "--at=noon"}, "2026-03-02T09:00:00Z"},
-		"a format":    {`{}`, []string{explainRules, "--format=xml"}, "text or json"},
-		"no ledger":   {`{}`, []string{explainRules, "--ledger=testdata/none"}, "none"},
-		"nothing":     {`{}`, []string{explainRules, "--ledger=" + empty}, "no record"},
-		"other lines": {`{}`, []string{explainRules, "--ledger=testdata/explain/alert.json"}, "alert.json"},
+		"no rules":      {someAlert, nil, "--rules is missing"},
+		"bad rules":     {someAlert, []string{"--rules=testdata/check/bad.yaml"}, "do not compile"},
+		"no alert":      {"", []string{explainRules}, "there is no alert"},
+		"nobody":        {"{}", []string{explainRules}, "neither a name nor labels"},
+		"an empty list": {"[]", []string{explainRules}, "there is no alert"},
+		"a webhook":     {`{"alerts": []}`, []string{explainRules}, "give --type"},
+		"no JSON":       {`hello`, []string{explainRules, "--type=alertmanager"}, "not a JSON object"},
+		"a type":        {someAlert, []string{explainRules, "--type=grafana2"}, "alertmanager"},
+		"a time":        {someAlert, []string{explainRules, "--at=noon"}, "2026-03-02T09:00:00Z"},
+		"a format":      {someAlert, []string{explainRules, "--format=xml"}, "text or json"},
+		"no ledger":     {someAlert, []string{explainRules, "--ledger=testdata/none"}, "none"},
+		"nothing":       {someAlert, []string{explainRules, "--ledger=" + empty}, "no record"},
+		"other lines":   {someAlert, []string{explainRules, "--ledger=testdata/explain/alert.json"}, "alert.json"},
 	} {
 		out, code := called(t, c.stdin, append([]string{"explain", "-"}, c.args...)...)
 		if code != exitFailure || !strings.Contains(out, c.want) {

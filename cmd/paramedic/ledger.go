@@ -172,9 +172,9 @@ func export(cmd *cobra.Command, cl *client.Client, from uint64, w io.Writer) err
 
 // writeWhole makes a file appear only when all of it is written.
 func writeWhole(name string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), ".ledger-*")
+	f, err := os.CreateTemp(filepath.Dir(name), ".paramedic-*")
 	if err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", name, err)
 	}
 	defer func() {
 		if err != nil {

@@ -22,7 +22,7 @@ func ofAlert(ev engine.Event) statement {
 	case engine.AlertDropped:
 		return statement{TopicAlert, because(fmt.Sprintf("An alert changed nothing (%s)", short(string(e.Episode))), e.Reason)}
 	case engine.AlertUnmatched:
-		return statement{TopicRule, because(fmt.Sprintf("No rule is for this alert (%s)", short(string(e.Episode))), e.Reason)}
+		return statement{TopicRule, because(fmt.Sprintf("Nothing is done about this alert (%s)", short(string(e.Episode))), e.Reason)}
 	case engine.RuleFailed:
 		return statement{TopicRule, because(fmt.Sprintf("It cannot be told whether rule %s acts on this alert", short(e.Rule)), e.Reason)}
 	}

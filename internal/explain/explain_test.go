@@ -39,7 +39,7 @@ func sayings() []saying {
 		{engine.AlertResolved{Episode: ep}, explain.TopicAlert, "The alert resolved (am/f/1)."},
 		{engine.AlertResolved{Episode: ep, Alert: &down}, explain.TopicAlert, "The alert ServiceDown (critical) from am resolved; that it fired was never seen."},
 		{engine.AlertDropped{Episode: ep, Reason: "too old"}, explain.TopicAlert, "An alert changed nothing (am/f/1): too old."},
-		{engine.AlertUnmatched{Episode: ep}, explain.TopicRule, "No rule is for this alert (am/f/1)."},
+		{engine.AlertUnmatched{Episode: ep}, explain.TopicRule, "Nothing is done about this alert (am/f/1)."},
 		{engine.RuleFailed{Rule: "x", Reason: "no label job"}, explain.TopicRule, "It cannot be told whether rule x acts on this alert: no label job."},
 		{
 			engine.RunStarted{Run: "r1", Rule: "x", Mode: engine.ModeAuto, Target: target, Alert: down},

@@ -44,13 +44,15 @@ type side struct {
 	mode     engine.Mode
 	player   player
 	tally    *tally
+	sets     *sets
 	set      engine.RuleSet
 	replayed bool
 	is       conditions
 }
 
 // Run plays a history and reports what followed. It is an error if nothing was
-// recorded in the time that is asked for, which wraps [ErrEmpty].
+// recorded in the time that is asked for, which wraps [ErrEmpty], or if the
+// recorded rules are asked for and there are none, which wraps [ErrNoRules].
 func Run(ctx context.Context, o Options) (*Report, error) {
 	var survey Survey
 	if s, ok := o.Source.(Surveyor); ok {
@@ -78,6 +80,11 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
+	for _, s := range sides {
+		if s.set == nil && len(s.sets.compiled) == 0 {
+			return nil, fmt.Errorf("%s: %w", o.Source.About().From, ErrNoRules)
+		}
+	}
 	r := sides[0].report(first, last)
 	r.Source = o.Source.About()
 	if len(sides) == 2 {
@@ -93,6 +100,7 @@ func newSide(o Options, c Candidate, mode engine.Mode, survey Survey, observe ob
 		is: conditions{assume: cmp.Or(o.Assume, AssumeHistory), approveAfter: o.ApproveAfter, answered: survey.Answered},
 	}
 	sets := newSets(o.Compile, mode)
+	s.sets = sets
 	s.tally = newTally(o.Since, sets, o.Against != nil)
 	tell := func(at time.Time, in engine.Input, events []engine.Event) error {
 		if observe != nil {

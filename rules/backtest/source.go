@@ -47,3 +47,7 @@ type Survey struct {
 // ErrEmpty says that a source had nothing in the time that was asked for. That
 // says nothing about any rule.
 var ErrEmpty = errors.New("there is nothing recorded in this time")
+
+// ErrNoRules says that a recording has no rules of its own to play: it is of
+// alerts only.
+var ErrNoRules = errors.New("there are no rules in the recording: name a rule file")

@@ -136,7 +136,7 @@ func (r Report) covered(b *strings.Builder, missed bool) {
 		reached, all := r.Coverage.Count(part)
 		parts = append(parts, fmt.Sprintf("%d of %s", reached, counted(all, strings.TrimSuffix(part, "s"))))
 	}
-	fmt.Fprintf(b, "reached: %s (%d%%)\n", strings.Join(parts, ", "), r.Coverage.Percent(""))
+	fmt.Fprintf(b, "reached: %s; %d%% of all\n", strings.Join(parts, ", "), r.Coverage.Percent(""))
 	if missed {
 		for _, i := range r.Coverage.Missed() {
 			fmt.Fprintf(b, "  %s\n", i)
