@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"os"
 	"time"
 
@@ -28,6 +29,8 @@ const (
 
 // stage is everything that plays a part.
 type stage struct {
+	// saying guards out: the story and what the ledger tells come side by side.
+	saying       sync.Mutex
 	out          io.Writer
 	cluster      *lab.Cluster
 	paramedic    *e2e.Paramedic
@@ -35,7 +38,11 @@ type stage struct {
 }
 
 // say prints a line; a terminal that is gone changes nothing.
-func (s *stage) say(format string, args ...any) { _, _ = fmt.Fprintf(s.out, format+"\n", args...) }
+func (s *stage) say(format string, args ...any) {
+	s.saying.Lock()
+	defer s.saying.Unlock()
+	_, _ = fmt.Fprintf(s.out, format+"\n", args...)
+}
 
 // build starts Kubernetes, Paramedic and Alertmanager, and deploys the service.
 func (s *stage) build(ctx context.Context, folder string) (err error) {
