@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"os"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
