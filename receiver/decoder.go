@@ -18,9 +18,10 @@ type Decoder interface {
 	// alert; receivedAt is when the body had been read. An error means that
 	// nothing in the body can be used: it goes into quarantine, and its text is
 	// shown to the sender, so it says where in the body and what is wrong.
-	// A body without any usable alert is an error; one bad alert beside good
-	// ones is not, but goes into Refused. [ErrTooLarge] says that the body is
-	// sound but more than can be handled.
+	// A body without any usable alert is an error, unless it is sound and by its
+	// nature has none: see Ignored. One bad alert beside good ones is no error,
+	// but goes into Refused. [ErrTooLarge] says that the body is sound but more
+	// than can be handled.
 	Decode(source string, h http.Header, body []byte, receivedAt time.Time) (Decoded, error)
 	// Traits says how this type of source wants to be spoken to.
 	Traits() Traits
@@ -28,7 +29,8 @@ type Decoder interface {
 
 // Decoded is what a body became.
 type Decoded struct {
-	// Alerts holds at least one alert, each passing [alert.Alert.Validate].
+	// Alerts holds at least one alert, each passing [alert.Alert.Validate],
+	// unless there is Ignored.
 	Alerts []alert.Alert
 	// Refused are the body's other alerts, in their order: those that cannot be
 	// used. The body goes into quarantine for them.
@@ -36,6 +38,10 @@ type Decoded struct {
 	// Warnings are for a person: what was odd, yet could be read. At most a few
 	// kilobytes together.
 	Warnings []string
+	// Ignored says why a sound body leaves nothing to do: it is a ping, a test, a
+	// note. It is answered with 202, counted, and neither stored nor kept in
+	// quarantine. It counts only if there are neither Alerts nor Refused.
+	Ignored string
 }
 
 // RefusedAlert is an alert that cannot be used.

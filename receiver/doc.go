@@ -15,6 +15,13 @@
 // 202 is {"delivery": id, "alerts": n}, with "quarantined": m if alerts were
 // refused, and "warnings": [...] if something was odd.
 //
+// Some senders also post what is no alert: a ping, a note on an incident. Such a
+// body is answered with 202 too, with "alerts": 0 and "ignored": why; it is
+// counted, and nothing is stored of it.
+//
+// Some senders first ask whether they may send: a [Decoder] that is a
+// [Handshaker] answers them, after authentication.
+//
 // An INBOX message is JSON lines, one input of the engine a line; the lines
 // written here are {"delivery": D}, D being an [alert.Delivery].
 //

@@ -14,6 +14,7 @@ type metrics struct {
 	requests    *prometheus.CounterVec
 	alerts      *prometheus.CounterVec
 	dropped     *prometheus.CounterVec
+	ignored     *prometheus.CounterVec
 	refused     *prometheus.CounterVec
 	quarantined *prometheus.CounterVec
 	duration    *prometheus.HistogramVec
@@ -35,6 +36,8 @@ func newMetrics(to prometheus.Registerer, inFlight func() float64) (*metrics, er
 			"Alerts answered with 202, duplicates included.", "source"),
 		dropped: counter("alerts_quarantined_total",
 			"Alerts that could not be used, of bodies whose other alerts were accepted.", "source"),
+		ignored: counter("ignored_total",
+			"Webhook requests answered with 202 that left nothing to do: pings, tests, notes.", "source"),
 		refused: counter("refused_total",
 			"Webhook requests that were not accepted, by reason.", "source", "reason"),
 		quarantined: counter("quarantined_total",
@@ -56,7 +59,7 @@ func newMetrics(to prometheus.Registerer, inFlight func() float64) (*metrics, er
 	}, inFlight)
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.requests, m.alerts, m.dropped, m.refused, m.quarantined, m.duration, m.group, reserved,
+		m.requests, m.alerts, m.dropped, m.ignored, m.refused, m.quarantined, m.duration, m.group, reserved,
 	} {
 		errs = append(errs, to.Register(c))
 	}
@@ -74,6 +77,7 @@ type sourceMetrics struct {
 	accepted    prometheus.Counter
 	alerts      prometheus.Counter
 	dropped     prometheus.Counter
+	ignored     prometheus.Counter
 	quarantined prometheus.Counter
 	duration    prometheus.Observer
 }
@@ -85,6 +89,7 @@ func (m *metrics) of(source string) sourceMetrics {
 		accepted:    m.requests.WithLabelValues(source, strconv.Itoa(http.StatusAccepted)),
 		alerts:      m.alerts.WithLabelValues(source),
 		dropped:     m.dropped.WithLabelValues(source),
+		ignored:     m.ignored.WithLabelValues(source),
 		quarantined: m.quarantined.WithLabelValues(source),
 		duration:    m.duration.WithLabelValues(source),
 	}
@@ -96,6 +101,14 @@ func (s sourceMetrics) accept(got receipt, took time.Duration) {
 	if got.alerts > 0 {
 		s.dropped.Add(float64(got.quarantined))
 	}
+	if got.ignored != "" {
+		s.ignored.Inc()
+	}
+	s.duration.Observe(took.Seconds())
+}
+
+func (s sourceMetrics) handshake(status int, took time.Duration) {
+	s.all.requests.WithLabelValues(s.name, strconv.Itoa(status)).Inc()
 	s.duration.Observe(took.Seconds())
 }
 

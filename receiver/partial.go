@@ -57,6 +57,11 @@ func (d Decoded) without(bad []RefusedAlert) Decoded {
 	return left
 }
 
+// ignored reports whether there is nothing to do.
+func (d Decoded) ignored() bool {
+	return d.Ignored != "" && len(d.Alerts) == 0 && len(d.Refused) == 0
+}
+
 // refusals says which alerts are refused, and why, as long as there is room: it
 // goes into a header of the quarantine, to the sender and into the ledger.
 func (d Decoded) refusals() string {

@@ -44,6 +44,7 @@ const (
 	reasonBodyTimeout     reason = "body-timeout"
 	reasonBodyIncomplete  reason = "body-incomplete"
 	reasonUndecodable     reason = "undecodable"
+	reasonHandshake       reason = "unknown-handshake"
 	reasonBusy            reason = "busy"
 	reasonClosing         reason = "shutting-down"
 	reasonNotDurable      reason = "not-durable"
@@ -78,6 +79,8 @@ func (r reason) title() string {
 		return "Body incomplete"
 	case reasonUndecodable:
 		return "Body cannot be decoded"
+	case reasonHandshake:
+		return "Unknown handshake"
 	case reasonBusy:
 		return "Too busy"
 	case reasonClosing:

@@ -39,7 +39,11 @@ type receipt struct {
 	// quarantined is how many of the body's alerts are refused, or 1 for a body
 	// of which nothing could be used.
 	quarantined int
-	warnings    []string
+	// ignored says why there was nothing to do, if that is so.
+	ignored  string
+	warnings []string
+	// handshake is answered instead, if there is one.
+	handshake *Handshake
 }
 
 func (got receipt) appendJSON(b []byte) []byte {
@@ -47,6 +51,9 @@ func (got receipt) appendJSON(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `,"alerts":`...), int64(got.alerts), 10)
 	if got.quarantined > 0 {
 		b = strconv.AppendInt(append(b, `,"quarantined":`...), int64(got.quarantined), 10)
+	}
+	if got.ignored != "" {
+		b = appendString(append(b, `,"ignored":`...), got.ignored)
 	}
 	if len(got.warnings) > 0 {
 		b = appendStrings(append(b, `,"warnings":`...), got.warnings)
@@ -72,6 +79,10 @@ func (rx *Receiver) serve(c echo.Context) error {
 		rx.logRefusal(r, name, id, refused)
 		m.refuse(refused, rx.now().Sub(started))
 		_ = refused.write(c.Response(), r.URL.EscapedPath()+"#"+id)
+		return nil
+	}
+	if got.handshake != nil {
+		rx.answerHandshake(c.Response(), r, m, got.handshake, started)
 		return nil
 	}
 	m.accept(got, rx.now().Sub(started))
@@ -151,7 +162,8 @@ func admit(r *http.Request, src *source) *refusal {
 }
 
 // take reads, decodes and encodes. It returns no lines and no refusal if the
-// body went into quarantine and the sender wants to hear 202.
+// request is a handshake, if there is nothing to do, or if the body went into
+// quarantine and the sender wants to hear 202.
 func (rx *Receiver) take(w http.ResponseWriter, r *http.Request, src *source, share *hold) (receipt, [][]byte, *refusal) {
 	body, refused := rx.takeBody(w, r, share)
 	if refused != nil {
@@ -160,11 +172,18 @@ func (rx *Receiver) take(w http.ResponseWriter, r *http.Request, src *source, sh
 	if !share.resize(handlingMemory(len(body))) {
 		return receipt{}, nil, busy()
 	}
+	answer, refused := handshake(r, src, body)
+	if refused != nil || answer != nil {
+		return receipt{handshake: answer}, nil, refused
+	}
 	d := alert.Delivery{ID: rx.ids(), Source: src.Name, ReceivedAt: rx.now().UTC()}
 	decoded, err := rx.decode(src, r.Header, body, d.ReceivedAt)
 	if err != nil {
 		got, refused := rx.undecodable(r, src, d, body, err)
 		return got, nil, refused
+	}
+	if decoded.ignored() {
+		return receipt{delivery: d.ID, ignored: printable(decoded.Ignored), warnings: decoded.Warnings}, nil, nil
 	}
 	lines, decoded, err := rx.render(&d, decoded, min(len(body), firstLine))
 	var unstorable *unstorableError
@@ -207,7 +226,7 @@ func (rx *Receiver) decode(src *source, h http.Header, body []byte, at time.Time
 		return Decoded{}, err
 	}
 	switch d = sift(d); {
-	case len(d.Alerts) > 0:
+	case len(d.Alerts) > 0 || d.ignored():
 		return d, nil
 	case len(d.Refused) > 0:
 		return Decoded{}, errors.New(d.refusals())
@@ -225,6 +244,11 @@ func (rx *Receiver) logReceipt(r *http.Request, source string, got receipt) {
 		rx.log.LogAttrs(r.Context(), slog.LevelWarn, "webhook accepted in part",
 			slog.String("source", source), slog.String("delivery", got.delivery), slog.Int("alerts", got.alerts),
 			slog.Int("quarantined", got.quarantined), slog.String("detail", got.warnings[0]), slog.String("remote", r.RemoteAddr))
+		return
+	}
+	if got.ignored != "" {
+		rx.log.LogAttrs(r.Context(), slog.LevelDebug, "webhook ignored",
+			slog.String("source", source), slog.String("delivery", got.delivery), slog.String("detail", got.ignored))
 		return
 	}
 	rx.log.LogAttrs(r.Context(), slog.LevelDebug, "webhook accepted",

@@ -6,6 +6,10 @@ import (
 	"github.com/tripgen/paramedic/internal/config"
 	"github.com/tripgen/paramedic/receiver"
 	"github.com/tripgen/paramedic/receiver/alertmanager"
+	"github.com/tripgen/paramedic/receiver/azuremonitor"
+	"github.com/tripgen/paramedic/receiver/cloudevents"
+	"github.com/tripgen/paramedic/receiver/grafana"
+	"github.com/tripgen/paramedic/receiver/pagerduty"
 )
 
 // receiverSources makes the receiver's sources from the configured ones.
@@ -23,10 +27,19 @@ func receiverSources(configured []config.Source) ([]receiver.Source, error) {
 
 // decoderOf is the list of source types.
 func decoderOf(sourceType string) (receiver.Decoder, error) {
-	if sourceType == "alertmanager" {
+	switch sourceType {
+	case "alertmanager":
 		return &alertmanager.Decoder{}, nil
+	case "azuremonitor":
+		return &azuremonitor.Decoder{}, nil
+	case "cloudevents":
+		return &cloudevents.Decoder{}, nil
+	case "grafana":
+		return &grafana.Decoder{}, nil
+	case "pagerduty":
+		return &pagerduty.Decoder{}, nil
 	}
-	return nil, fmt.Errorf("type %q: this version decodes alertmanager", sourceType)
+	return nil, fmt.Errorf("type %q: this version decodes alertmanager, azuremonitor, cloudevents, grafana and pagerduty", sourceType)
 }
 
 func authenticators(a config.Auth) []receiver.Authenticator {

@@ -91,6 +91,7 @@ func sdks() []layer {
 		{"golang.org/x/net/http/httpguts", []string{"remediators/http"}},
 		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},
 		{"golang.org/x/term", []string{"cmd/paramedic"}},
+		{"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm", []string{"receiver/azuremonitor"}}, // parses resource ids
 		{"github.com/labstack/echo/...", []string{"receiver", "internal/web/...", "internal/app"}},
 		{"github.com/go-json-experiment/json/...", []string{"receiver/...", "internal/engine", "internal/ledger"}},
 		{"github.com/prometheus/client_golang/...", []string{
@@ -100,7 +101,8 @@ func sdks() []layer {
 		{"github.com/prometheus/alertmanager/...", []string{"rules/..."}},
 		{"github.com/prometheus/common/...", []string{"rules/..."}},
 		{"github.com/robfig/cron/v3", []string{"internal/calendar"}},
-		{"github.com/google/cel-go/...", []string{"rules/..."}},
+		{"github.com/google/cel-go/...", []string{"rules/...", "receiver/jsonmap"}},
+		{"github.com/cloudevents/sdk-go/...", []string{"receiver/cloudevents"}},
 		{"github.com/santhosh-tekuri/jsonschema/...", []string{"rules/...", "remediators", "remediators/remediatortest"}},
 		{"go.yaml.in/yaml/v3", []string{"rules/...", "internal/config", "internal/lab/..."}},
 		{"github.com/spf13/cobra", []string{"cmd/paramedic"}},

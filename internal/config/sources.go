@@ -24,7 +24,7 @@ func (f field) source(listen string, tls *TLS) Source {
 	if !f.mapping(fields{
 		"name": func(f field) { s.Name = f.name() },
 		"type": func(f field) {
-			s.Type = f.choice([]string{"alertmanager"}, "azuremonitor", "grafana", "pagerduty", "cloudevents")
+			s.Type = f.choice([]string{"alertmanager", "azuremonitor", "cloudevents", "grafana", "pagerduty"}, "json")
 		},
 		"auth":     func(f field) { s.Auth, auth = f.auth(tls), &f },
 		"insecure": func(f field) { insecure = f.ifTrue() },

@@ -19,6 +19,8 @@ const maxFingerprint = 128
 type sent struct {
 	status, startsAt, endsAt, fingerprint, url string
 	labels, annotations                        map[string]string
+	// extra are the annotations that a dialect makes of other members.
+	extra map[string]string
 }
 
 // element reads one element of the list, to its end also if it is refused.
@@ -72,7 +74,11 @@ func (d *decoding) alertField(s *sent, i int, name []byte) (err error) {
 	case "fingerprint":
 		s.fingerprint, err = d.text()
 	default:
-		err = d.json.SkipValue()
+		if annotation, ok := d.dialect.Annotations[field]; ok {
+			err = d.extra(s, annotation)
+		} else {
+			err = d.json.SkipValue()
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("alerts[%d].%s: %w", i, printableName(field), err)
@@ -99,6 +105,11 @@ func (d *decoding) normalise(s sent, i int) (alert.Alert, error) {
 	if a.Annotations == nil {
 		a.Annotations = map[string]string{}
 	}
+	for name, text := range s.extra {
+		if _, sent := a.Annotations[name]; !sent {
+			a.Annotations[name] = text
+		}
+	}
 	if !a.Status.Valid() {
 		// The rare sender writes FIRING.
 		a.Status = alert.Status(strings.ToLower(s.status))
@@ -117,7 +128,7 @@ func (d *decoding) normalise(s sent, i int) (alert.Alert, error) {
 		a.Fingerprint = alert.Fingerprint(a.Labels)
 	}
 	var err error
-	if a.StartsAt, err = instant(s.startsAt); err != nil {
+	if a.StartsAt, err = Instant(s.startsAt); err != nil {
 		return a, fmt.Errorf(".startsAt %w", err)
 	}
 	if a.StartsAt.IsZero() {
@@ -125,7 +136,7 @@ func (d *decoding) normalise(s sent, i int) (alert.Alert, error) {
 	}
 	// While an alert fires, its end is only a guess at when it would be given up.
 	if a.Status == alert.Resolved {
-		if a.EndsAt, err = instant(s.endsAt); err != nil {
+		if a.EndsAt, err = Instant(s.endsAt); err != nil {
 			d.warnings.add("alerts[%d].endsAt %s; left out", i, err)
 		}
 	}
@@ -161,10 +172,11 @@ func (d *decoding) identify() {
 	}
 }
 
-// instant reads an RFC 3339 time. No alerting system began before 1970-01-02:
-// what is earlier is some zero value ("0001-01-01", the epoch, in any time
-// zone) and means that the time is not known.
-func instant(s string) (time.Time, error) {
+// Instant reads an RFC 3339 time, in UTC. No alerting system began before
+// 1970-01-02: what is earlier is some zero value ("0001-01-01", the epoch, in any
+// time zone) and means, like "", that the time is not known. The error begins
+// with "is" and what was sent.
+func Instant(s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}

@@ -24,6 +24,8 @@ const maxAlerts = 50_000
 // Decoder decodes Alertmanager's webhooks. The zero value is ready; it must not
 // be copied after use.
 type Decoder struct {
+	// Dialect must not be changed after first use.
+	Dialect Dialect
 	// readers keeps *jsontext.Decoder: their bookkeeping of names seen is most
 	// of the garbage of a small body.
 	readers sync.Pool
@@ -58,7 +60,7 @@ func (p *Decoder) Decode(source string, _ http.Header, body []byte, _ time.Time)
 		reader.Reset(strings.NewReader(""))
 		p.readers.Put(reader)
 	}()
-	d := decoding{json: reader, source: source}
+	d := decoding{json: reader, dialect: &p.Dialect, source: source}
 	if err := d.body(); err != nil {
 		return receiver.Decoded{}, err
 	}
@@ -72,6 +74,7 @@ func (p *Decoder) Decode(source string, _ http.Header, body []byte, _ time.Time)
 // decoding is one body being decoded.
 type decoding struct {
 	json     *jsontext.Decoder
+	dialect  *Dialect
 	source   string
 	alerts   []alert.Alert
 	refused  []receiver.RefusedAlert
@@ -158,9 +161,7 @@ func (d *decoding) version() error {
 	if err != nil {
 		return fmt.Errorf("version: %w", err)
 	}
-	switch string(value) {
-	case `"4"`, `"3"`, `4`, `3`, `""`, `null`:
-	default:
+	if !d.dialect.knows(string(value)) {
 		d.warnings.add("version %s is unknown here; read as version 4", clip(string(value)))
 	}
 	return nil

@@ -17,7 +17,7 @@
 // # Use
 //
 // [Decoder] is a value for receiver.Source. It is pure and safe for concurrent
-// use.
+// use. With a [Dialect] it reads the bodies of others who took over the shape.
 //
 // # Testing
 //

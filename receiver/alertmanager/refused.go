@@ -56,7 +56,7 @@ func (d *decoding) leave(depth int) error {
 func (d *decoding) nothing() error {
 	switch len(d.refused) {
 	case 0:
-		return errors.New("the body has no alerts; Alertmanager sends at least one")
+		return errors.New("the body has no alerts; there must be at least one")
 	case 1:
 		return errors.New(d.refused[0].Reason)
 	default:
