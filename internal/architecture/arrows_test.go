@@ -41,6 +41,8 @@ func arrows() []layer {
 
 		{"receiver", []string{"internal/alert"}},
 		{"receiver/...", []string{"receiver/...", "internal/alert"}},
+		{"receiver/remark", nil},
+		{"receiver/corpus", nil}, // for tests only
 		{"internal/trigger", []string{"internal/engine", "internal/alert"}},
 		{"internal/report", []string{"internal/engine", "internal/alert"}},
 		{"internal/report/...", []string{"internal/report", "internal/engine"}},

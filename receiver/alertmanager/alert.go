@@ -5,10 +5,10 @@ import (
 	"maps"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // maxFingerprint bounds what is taken for a fingerprint: Alertmanager's has 16
@@ -29,7 +29,7 @@ func (d *decoding) element(i int) error {
 		if err := d.json.SkipValue(); err != nil {
 			return fmt.Errorf("not JSON: %w", err)
 		}
-		return d.refuse(i, unusable("alerts[%d] is a JSON %s; it must be an object", i, kindName(kind)))
+		return d.refuse(i, unusable("alerts[%d] is a JSON %s; it must be an object", i, remark.KindName(kind)))
 	}
 	depth := d.json.StackDepth()
 	if err := d.alert(i); err != nil {
@@ -63,7 +63,7 @@ func (d *decoding) alertField(s *sent, i int, name []byte) (err error) {
 		s.labels, err = d.strings(nil)
 	case "annotations":
 		s.annotations, err = d.strings(func(name, value string) {
-			d.warnings.add("alerts[%d].annotations: %q is not a string; taken as %s", i, name, value)
+			d.warnings.Addf("alerts[%d].annotations: %q is not a string; taken as %s", i, name, value)
 		})
 	case "startsAt":
 		s.startsAt, err = d.text()
@@ -115,10 +115,10 @@ func (d *decoding) normalise(s sent, i int) (alert.Alert, error) {
 		a.Status = alert.Status(strings.ToLower(s.status))
 	}
 	if !a.Status.Valid() {
-		return a, unusable(".status is %q; it must be firing or resolved", clip(s.status))
+		return a, unusable(".status is %q; it must be firing or resolved", remark.Clip(s.status))
 	}
 	if len(a.Fingerprint) > maxFingerprint {
-		d.warnings.add("alerts[%d].fingerprint has more than %d characters; a hash of the labels is used", i, maxFingerprint)
+		d.warnings.Addf("alerts[%d].fingerprint has more than %d characters; a hash of the labels is used", i, maxFingerprint)
 		a.Fingerprint = ""
 	}
 	if a.Fingerprint == "" {
@@ -132,16 +132,16 @@ func (d *decoding) normalise(s sent, i int) (alert.Alert, error) {
 		return a, fmt.Errorf(".startsAt %w", err)
 	}
 	if a.StartsAt.IsZero() {
-		d.warnings.add("alerts[%d].startsAt is not given: its firings cannot be told apart", i)
+		d.warnings.Addf("alerts[%d].startsAt is not given: its firings cannot be told apart", i)
 	}
 	// While an alert fires, its end is only a guess at when it would be given up.
 	if a.Status == alert.Resolved {
 		if a.EndsAt, err = Instant(s.endsAt); err != nil {
-			d.warnings.add("alerts[%d].endsAt %s; left out", i, err)
+			d.warnings.Addf("alerts[%d].endsAt %s; left out", i, err)
 		}
 	}
 	if a.Name == "" {
-		d.warnings.add("alerts[%d] has no label alertname", i)
+		d.warnings.Addf("alerts[%d] has no label alertname", i)
 	}
 	return a, nil
 }
@@ -167,7 +167,7 @@ func (d *decoding) identify() {
 			continue
 		}
 		place := receiver.Decoded{Refused: d.refused}.Place(i)
-		d.warnings.add("alerts[%d].fingerprint %q is also that of other labels; a hash of the labels is used", place, a.Fingerprint)
+		d.warnings.Addf("alerts[%d].fingerprint %q is also that of other labels; a hash of the labels is used", place, a.Fingerprint)
 		a.Fingerprint = alert.Fingerprint(a.Labels)
 	}
 }
@@ -182,7 +182,7 @@ func Instant(s string) (time.Time, error) {
 	}
 	var t time.Time
 	if err := t.UnmarshalText([]byte(s)); err != nil {
-		return time.Time{}, unusable("is %q; it must be an RFC 3339 time", clip(s))
+		return time.Time{}, unusable("is %q; it must be an RFC 3339 time", remark.Clip(s))
 	}
 	t = t.UTC()
 	switch {
@@ -190,22 +190,9 @@ func Instant(s string) (time.Time, error) {
 		return time.Time{}, nil
 	case t.Year() > 2261:
 		// Nanoseconds since 1970 are the episode's identity and end in 2262.
-		return time.Time{}, unusable("is %q; it must be before the year 2262", clip(s))
+		return time.Time{}, unusable("is %q; it must be before the year 2262", remark.Clip(s))
 	}
 	return t, nil
 }
 
-// clip keeps a quoted value short enough for a message.
-func clip(s string) string {
-	const most = 64
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "..."
-}
-
-func printableName(s string) string { return strings.Trim(fmt.Sprintf("%q", clip(s)), `"`) }
+func printableName(s string) string { return strings.Trim(fmt.Sprintf("%q", remark.Clip(s)), `"`) }

@@ -1,12 +1,7 @@
 package alertmanager_test
 
 import (
-	"encoding/json"
-	"errors"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,10 +9,8 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver/alertmanager"
+	"github.com/tripgen/paramedic/receiver/corpus"
 )
-
-// corpus is a collection of real bodies beside the repository.
-const corpus = "../../../shared/payloads"
 
 // An entry's expectation is "STATUS/SEVERITY/NAME/RESOURCE/start T[ end T]; id=I",
 // several joined by " ‖ ", the last perhaps "… +2 more".
@@ -25,54 +18,22 @@ var expectation = regexp.MustCompile(`^([^/]*)/([^/]*)/([^/]*)/.*/start (\S+?)(?
 
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	index, err := os.ReadFile(filepath.Join(corpus, "INDEX.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Logf("NOT RUN: there is no collection of real bodies at %s beside the repository", corpus)
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var entries []struct {
-		Format string `json:"format"`
-		File   string `json:"file"`
-		Alerts int    `json:"alerts"`
-		Expect string `json:"expect"`
-	}
-	if err := json.Unmarshal(index, &entries); err != nil {
-		t.Fatal(err)
-	}
-	ran := 0
-	for _, e := range entries {
-		if e.Format != "alertmanager" {
-			continue
+	corpus.Run(t, func(t *testing.T, e corpus.Entry, body []byte) {
+		t.Helper()
+		got, err := new(alertmanager.Decoder).Decode("am", http.Header{}, body, time.Time{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		ran++
-		t.Run(filepath.Base(e.File), func(t *testing.T) {
-			t.Parallel()
-			body, err := os.ReadFile(filepath.Join(corpus, filepath.FromSlash(e.File)))
-			if err != nil {
-				t.Fatal(err)
+		if len(got.Alerts) != e.Alerts {
+			t.Errorf("got %d alerts, want %d", len(got.Alerts), e.Alerts)
+		}
+		for i, want := range strings.Split(e.Expect, " ‖ ") {
+			if strings.HasPrefix(want, "…") {
+				break
 			}
-			got, err := new(alertmanager.Decoder).Decode("am", http.Header{}, body, time.Time{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(got.Alerts) != e.Alerts {
-				t.Errorf("got %d alerts, want %d", len(got.Alerts), e.Alerts)
-			}
-			for i, want := range strings.Split(e.Expect, " ‖ ") {
-				if strings.HasPrefix(want, "…") {
-					break
-				}
-				compare(t, got.Alerts[i], want)
-			}
-		})
-	}
-	if ran == 0 {
-		t.Error("the collection has no bodies of Alertmanager")
-	}
-	t.Logf("%d real bodies", ran)
+			compare(t, got.Alerts[i], want)
+		}
+	}, "alertmanager")
 }
 
 func compare(t *testing.T, got alert.Alert, expect string) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // maxAlerts bounds the alerts of one body. Tiny alerts take far more memory
@@ -68,7 +69,7 @@ func (p *Decoder) Decode(source string, _ http.Header, body []byte, _ time.Time)
 		return receiver.Decoded{}, d.nothing()
 	}
 	d.identify()
-	return receiver.Decoded{Alerts: d.alerts, Refused: d.refused, Warnings: d.warnings.all()}, nil
+	return receiver.Decoded{Alerts: d.alerts, Refused: d.refused, Warnings: d.warnings.All()}, nil
 }
 
 // decoding is one body being decoded.
@@ -78,12 +79,12 @@ type decoding struct {
 	source   string
 	alerts   []alert.Alert
 	refused  []receiver.RefusedAlert
-	warnings warnings
+	warnings remark.Warnings
 }
 
 func (d *decoding) body() error {
 	if kind := d.json.PeekKind(); kind != '{' && kind != 0 {
-		return fmt.Errorf("the body is a JSON %s; it must be an object with \"alerts\"", kindName(kind))
+		return fmt.Errorf("the body is a JSON %s; it must be an object with \"alerts\"", remark.KindName(kind))
 	}
 	if err := d.object(d.field); err != nil {
 		return err
@@ -120,7 +121,7 @@ func (d *decoding) list() error {
 	case 'n', '[':
 	case 0:
 	default:
-		return fmt.Errorf("alerts is a JSON %s; it must be an array", kindName(kind))
+		return fmt.Errorf("alerts is a JSON %s; it must be an array", remark.KindName(kind))
 	}
 	open, err := d.json.ReadToken()
 	if err != nil {
@@ -150,8 +151,8 @@ func (d *decoding) truncated() error {
 		return fmt.Errorf("truncatedAlerts: %w", err)
 	}
 	if text := string(value); text != "0" && text != "null" {
-		d.warnings.add("truncatedAlerts is %s: that many alerts of the group are not in this body, "+
-			"and whether they fire is not known from it", clip(text))
+		d.warnings.Addf("truncatedAlerts is %s: that many alerts of the group are not in this body, "+
+			"and whether they fire is not known from it", remark.Clip(text))
 	}
 	return nil
 }
@@ -162,7 +163,7 @@ func (d *decoding) version() error {
 		return fmt.Errorf("version: %w", err)
 	}
 	if !d.dialect.knows(string(value)) {
-		d.warnings.add("version %s is unknown here; read as version 4", clip(string(value)))
+		d.warnings.Addf("version %s is unknown here; read as version 4", remark.Clip(string(value)))
 	}
 	return nil
 }
@@ -191,23 +192,4 @@ func (d *decoding) object(member func(name []byte) error) error {
 		return fmt.Errorf("not JSON: %w", err)
 	}
 	return nil
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "boolean"
-	case '"':
-		return "string"
-	case '0':
-		return "number"
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	default:
-		return "value"
-	}
 }

@@ -2,6 +2,8 @@ package alertmanager
 
 import (
 	"fmt"
+
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // text reads a string; null is the empty one.
@@ -14,7 +16,7 @@ func (d *decoding) text() (string, error) {
 		}
 		return token.String(), nil
 	default:
-		return "", unusable("it is a JSON %s; it must be a string", kindName(kind))
+		return "", unusable("it is a JSON %s; it must be a string", remark.KindName(kind))
 	}
 }
 
@@ -37,19 +39,19 @@ func (d *decoding) strings(loose func(name, value string)) (map[string]string, e
 		return all, d.json.SkipValue()
 	case '{', 0:
 	default:
-		return nil, unusable("it is a JSON %s; it must be an object", kindName(kind))
+		return nil, unusable("it is a JSON %s; it must be an object", remark.KindName(kind))
 	}
 	err := d.object(func(raw []byte) (err error) {
 		name := knownName(raw)
 		if kind := d.json.PeekKind(); loose != nil && kind != '"' && kind != 'n' {
 			if all[name], err = d.looseText(); err == nil {
-				loose(clip(name), clip(all[name]))
+				loose(remark.Clip(name), remark.Clip(all[name]))
 			}
 		} else {
 			all[name], err = d.text()
 		}
 		if err != nil {
-			return fmt.Errorf("%q: %w", clip(name), err)
+			return fmt.Errorf("%q: %w", remark.Clip(name), err)
 		}
 		return nil
 	})
@@ -92,27 +94,4 @@ func knownName(name []byte) string {
 	default:
 		return string(name)
 	}
-}
-
-// warnings are bounded in number, and each in length by its writer.
-type warnings struct {
-	list []string
-	more int
-}
-
-const maxWarnings = 20
-
-func (w *warnings) add(format string, args ...any) {
-	if len(w.list) == maxWarnings {
-		w.more++
-		return
-	}
-	w.list = append(w.list, fmt.Sprintf(format, args...))
-}
-
-func (w *warnings) all() []string {
-	if w.more == 0 {
-		return w.list
-	}
-	return append(w.list, fmt.Sprintf("and %d more warnings", w.more))
 }

@@ -33,7 +33,7 @@ func (d *decoding) common(data object) {
 	d.label("alert_type", kind)
 	d.essentials(essentials, kind)
 	if kind == other && len(context.members) > 0 {
-		d.warnings.add("%s has a shape not known here; only the essentials are used", context.path)
+		d.warnings.Addf("%s has a shape not known here; only the essentials are used", context.path)
 	}
 	d.properties = d.collect(d.properties, data, "customProperties")
 	d.context(context, kind)

@@ -1,12 +1,7 @@
 package azuremonitor_test
 
 import (
-	"encoding/json"
-	"errors"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,10 +9,8 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver/azuremonitor"
+	"github.com/tripgen/paramedic/receiver/corpus"
 )
-
-// corpus is a collection of real bodies beside the repository.
-const corpus = "../../../shared/payloads"
 
 // An entry's expectation is "STATUS/SEVERITY/NAME/RESOURCE/start T[ end T][; id=I][; svc=S]",
 // or with "end = … T (no start)". "…" stands for what was left out.
@@ -28,52 +21,20 @@ var (
 
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	index, err := os.ReadFile(filepath.Join(corpus, "INDEX.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Logf("NOT RUN: there is no collection of real bodies at %s beside the repository", corpus)
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var entries []struct {
-		Format string `json:"format"`
-		File   string `json:"file"`
-		Alerts int    `json:"alerts"`
-		Expect string `json:"expect"`
-	}
-	if err := json.Unmarshal(index, &entries); err != nil {
-		t.Fatal(err)
-	}
-	ran := map[string]int{}
-	for _, e := range entries {
-		if e.Format != "azure-common" && e.Format != "azure-noncommon" {
-			continue
+	corpus.Run(t, func(t *testing.T, e corpus.Entry, body []byte) {
+		t.Helper()
+		got, err := azuremonitor.Decoder{}.Decode("azure", http.Header{}, body, received)
+		if err != nil {
+			t.Fatal(err)
 		}
-		ran[e.Format]++
-		t.Run(filepath.Base(e.File), func(t *testing.T) {
-			t.Parallel()
-			body, err := os.ReadFile(filepath.Join(corpus, filepath.FromSlash(e.File)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := azuremonitor.Decoder{}.Decode("azure", http.Header{}, body, received)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(got.Alerts) != e.Alerts {
-				t.Errorf("got %d alerts, want %d", len(got.Alerts), e.Alerts)
-			}
-			if len(got.Warnings) != 0 {
-				t.Errorf("warnings about an ordinary body: %q", got.Warnings)
-			}
-			compare(t, got.Alerts[0], e.Expect)
-		})
-	}
-	if ran["azure-common"] == 0 || ran["azure-noncommon"] == 0 {
-		t.Errorf("the collection lacks bodies of Azure Monitor: %v", ran)
-	}
-	t.Logf("real bodies: %v", ran)
+		if len(got.Alerts) != e.Alerts {
+			t.Errorf("got %d alerts, want %d", len(got.Alerts), e.Alerts)
+		}
+		if len(got.Warnings) != 0 {
+			t.Errorf("warnings about an ordinary body: %q", got.Warnings)
+		}
+		compare(t, got.Alerts[0], e.Expect)
+	}, "azure-common", "azure-noncommon")
 }
 
 func compare(t *testing.T, got alert.Alert, expect string) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // Decoder decodes the webhooks of Azure Monitor's action groups. The zero value
@@ -48,7 +49,7 @@ func (Decoder) Decode(source string, _ http.Header, body []byte, receivedAt time
 	if d.err != nil {
 		return receiver.Decoded{}, d.err
 	}
-	return receiver.Decoded{Alerts: []alert.Alert{d.alert}, Warnings: d.warnings.all()}, nil
+	return receiver.Decoded{Alerts: []alert.Alert{d.alert}, Warnings: d.warnings.All()}, nil
 }
 
 // decoding is one body being decoded.
@@ -58,7 +59,7 @@ type decoding struct {
 	// dimensions, ruleLabels and properties are named by whoever wrote the rule.
 	// They become labels and annotations last, in names that are free then.
 	dimensions, ruleLabels, properties, ruleAnnotations []pair
-	warnings                                            warnings
+	warnings                                            remark.Warnings
 	err                                                 error
 }
 
@@ -88,7 +89,7 @@ func (d *decoding) body(root object) {
 	data := root
 	if schema != "" {
 		if data = root.object("data"); !root.has("data") {
-			d.fail("data is missing; schema %q has the alert there", clip(schema))
+			d.fail("data is missing; schema %q has the alert there", remark.Clip(schema))
 			return
 		}
 	}
@@ -104,7 +105,7 @@ func (d *decoding) body(root object) {
 	case strings.EqualFold(schema, budgetSchema):
 		d.budgetNotification(data)
 	case schema != "":
-		d.fail("schemaId is %q; it must be %s, %s, %s, %s or %s", clip(schema),
+		d.fail("schemaId is %q; it must be %s, %s, %s, %s or %s", remark.Clip(schema),
 			commonSchema, metricSchema, activitySchema, logSchema, budgetSchema)
 	case root.has("data"):
 		// Some relays drop schemaId. Only the common schema can be told without it.
@@ -133,7 +134,7 @@ func (d *decoding) status(o object, name string) {
 	case "":
 		d.fail("%s is missing; it must say whether the alert fires or has resolved", o.at(name))
 	default:
-		d.fail("%s is %q; it must be Fired or Resolved, or Activated or Deactivated", o.at(name), clip(sent))
+		d.fail("%s is %q; it must be Fired or Resolved, or Activated or Deactivated", o.at(name), remark.Clip(sent))
 	}
 }
 
@@ -147,14 +148,14 @@ func (d *decoding) finish() {
 	d.adopt(a.Annotations, "property_", nil, d.properties)
 	d.adopt(a.Annotations, "annotation_", nil, d.ruleAnnotations)
 	if a.Name == "" {
-		d.warnings.add("the alert has no name")
+		d.warnings.Addf("the alert has no name")
 	}
 	if a.Status == alert.Resolved && a.StartsAt.IsZero() {
 		// Newer than any firing that it can end: with no start it would be older.
 		a.StartsAt = a.EndsAt
 	}
 	if a.StartsAt.IsZero() {
-		d.warnings.add("the alert has no time of firing: its firings cannot be told apart")
+		d.warnings.Addf("the alert has no time of firing: its firings cannot be told apart")
 	}
 	if a.Status == alert.Firing {
 		a.EndsAt = time.Time{}
@@ -162,27 +163,4 @@ func (d *decoding) finish() {
 	if err := a.Validate(); err != nil {
 		d.fail("%w", err)
 	}
-}
-
-// warnings are bounded in number, and each in length by its writer.
-type warnings struct {
-	list []string
-	more int
-}
-
-const maxWarnings = 20
-
-func (w *warnings) add(format string, args ...any) {
-	if len(w.list) == maxWarnings {
-		w.more++
-		return
-	}
-	w.list = append(w.list, fmt.Sprintf(format, args...))
-}
-
-func (w *warnings) all() []string {
-	if w.more == 0 {
-		return w.list
-	}
-	return append(w.list, fmt.Sprintf("and %d more warnings", w.more))
 }

@@ -3,6 +3,8 @@ package azuremonitor
 import (
 	"errors"
 	"time"
+
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // errNoTime is what a text is that no layout fits.
@@ -53,7 +55,7 @@ func (d *decoding) start(o object, name string) time.Time {
 	sent := o.text(name)
 	t, err := instant(sent)
 	if err != nil {
-		d.fail("%s is %q; %w", o.at(name), clip(sent), err)
+		d.fail("%s is %q; %w", o.at(name), remark.Clip(sent), err)
 	}
 	return t
 }
@@ -63,7 +65,7 @@ func (d *decoding) looseInstant(o object, name string) time.Time {
 	sent := o.loose(name)
 	t, err := instant(sent)
 	if err != nil {
-		d.warnings.add("%s is %q; %s; left out", o.at(name), clip(sent), err)
+		d.warnings.Addf("%s is %q; %s; left out", o.at(name), remark.Clip(sent), err)
 	}
 	return t
 }

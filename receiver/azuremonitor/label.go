@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // label sets one of the labels that doc.go lists; an empty one is left out.
@@ -39,7 +41,7 @@ func (d *decoding) collect(to []pair, o object, name string) []pair {
 	switch value := o.members[name]; {
 	case !o.has(name):
 	case value.Kind() != '{':
-		d.warnings.add("%s is a JSON %s; it must be an object; left out", o.at(name), kindName(value.Kind()))
+		d.warnings.Addf("%s is a JSON %s; it must be an object; left out", o.at(name), remark.KindName(value.Kind()))
 	default:
 		d.each(o.at(name), value, func(name string, value jsontext.Value) {
 			to = append(to, pair{name, looseText(value)})
@@ -58,12 +60,12 @@ func (d *decoding) adopt(to map[string]string, prefix string, rename func(string
 			name = rename(name)
 		}
 		if name == "" {
-			d.warnings.add("a name for %q is empty; left out", clip(p.value))
+			d.warnings.Addf("a name for %q is empty; left out", remark.Clip(p.value))
 			continue
 		}
 		if before, twice := given[name]; twice {
 			if before != p.value {
-				d.warnings.add("%q is given twice, as %q and as %q; the first is used", clip(name), clip(before), clip(p.value))
+				d.warnings.Addf("%q is given twice, as %q and as %q; the first is used", remark.Clip(name), remark.Clip(before), remark.Clip(p.value))
 			}
 			continue
 		}

@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // maxMembers bounds the members of an object and the elements of a list that
@@ -30,7 +31,7 @@ func sound(body []byte) error {
 	}
 	in := jsontext.NewDecoder(bytes.NewReader(body))
 	if kind := in.PeekKind(); kind != '{' && kind != 0 {
-		return fmt.Errorf("the body is a JSON %s; it must be an object", kindName(kind))
+		return fmt.Errorf("the body is a JSON %s; it must be an object", remark.KindName(kind))
 	}
 	if err := in.SkipValue(); err != nil {
 		return notJSON(err)
@@ -46,7 +47,7 @@ func sound(body []byte) error {
 
 // notJSON keeps the message short: a pointer may be as long as the body.
 func notJSON(err error) error {
-	return fmt.Errorf("not JSON: %s", clipTo(err.Error(), 300))
+	return fmt.Errorf("not JSON: %s", remark.ClipTo(err.Error(), 300))
 }
 
 // open reads the members of value, which is sound and an object.
@@ -94,7 +95,7 @@ func (d *decoding) each(path string, value jsontext.Value, member func(name stri
 
 // at is the path of a member.
 func (o object) at(name string) string {
-	name = strings.Trim(fmt.Sprintf("%q", clip(name)), `"`)
+	name = strings.Trim(fmt.Sprintf("%q", remark.Clip(name)), `"`)
 	if o.path == "" {
 		return name
 	}
@@ -113,7 +114,7 @@ func (o object) text(name string) string {
 	case !o.has(name):
 		return ""
 	case value.Kind() != '"':
-		o.d.fail("%s is a JSON %s; it must be a string", o.at(name), kindName(value.Kind()))
+		o.d.fail("%s is a JSON %s; it must be a string", o.at(name), remark.KindName(value.Kind()))
 		return ""
 	default:
 		return unquote(value)
@@ -136,7 +137,7 @@ func (o object) object(name string) object {
 	case !o.has(name):
 		return object{d: o.d, path: o.at(name)}
 	case value.Kind() != '{':
-		o.d.fail("%s is a JSON %s; it must be an object", o.at(name), kindName(value.Kind()))
+		o.d.fail("%s is a JSON %s; it must be an object", o.at(name), remark.KindName(value.Kind()))
 		return object{d: o.d, path: o.at(name)}
 	default:
 		return o.d.open(o.at(name), value)
@@ -148,7 +149,7 @@ func (o object) list(name string, element func(path string, value jsontext.Value
 	switch value := o.members[name]; {
 	case !o.has(name):
 	case value.Kind() != '[':
-		o.d.fail("%s is a JSON %s; it must be an array", o.at(name), kindName(value.Kind()))
+		o.d.fail("%s is a JSON %s; it must be an array", o.at(name), remark.KindName(value.Kind()))
 	default:
 		i := 0
 		o.d.each(o.at(name), value, func(_ string, value jsontext.Value) {
@@ -163,7 +164,7 @@ func (o object) objects(name string) []object {
 	var all []object
 	o.list(name, func(path string, value jsontext.Value) {
 		if value.Kind() != '{' {
-			o.d.fail("%s is a JSON %s; it must be an object", path, kindName(value.Kind()))
+			o.d.fail("%s is a JSON %s; it must be an object", path, remark.KindName(value.Kind()))
 			return
 		}
 		all = append(all, o.d.open(path, value))
@@ -182,7 +183,7 @@ func (o object) texts(name string) []string {
 			}
 		case 'n':
 		default:
-			o.d.fail("%s is a JSON %s; it must be a string", path, kindName(value.Kind()))
+			o.d.fail("%s is a JSON %s; it must be a string", path, remark.KindName(value.Kind()))
 		}
 	})
 	return all
@@ -218,37 +219,4 @@ func place(path string) string {
 		return "the body"
 	}
 	return path
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "boolean"
-	case '"':
-		return "string"
-	case '0':
-		return "number"
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	default:
-		return "value"
-	}
-}
-
-// clip keeps a quoted value short enough for a message.
-func clip(s string) string { return clipTo(s, 64) }
-
-func clipTo(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "..."
 }

@@ -24,14 +24,14 @@ func (d *decoding) alert(where string, o occurrence) alert.Alert {
 		if occurred, ok := dig(o.data.json, "resourceInfo", "properties", "occurredTime"); ok {
 			at, err := parseInstant(occurred)
 			if err != nil {
-				d.warnings.add("%s: its occurredTime: %s; the event's time is taken", where, err)
+				d.warnings.Addf("%s: its occurredTime: %s; the event's time is taken", where, err)
 			} else if !at.IsZero() {
 				a.StartsAt = at
 			}
 		}
 	}
 	if a.StartsAt.IsZero() {
-		d.warnings.add("%s has no time: its firings cannot be told apart", where)
+		d.warnings.Addf("%s has no time: its firings cannot be told apart", where)
 	}
 	if a.Status == alert.Resolved {
 		a.EndsAt = a.StartsAt
@@ -43,7 +43,7 @@ func (d *decoding) alert(where string, o occurrence) alert.Alert {
 		a.Severity, _ = dig(o.data.json, "severity")
 	}
 	if _, ok := o.extensions["alertname"]; ok {
-		d.warnings.add("%s: its extension alertname is not taken: the type is the alert's name", where)
+		d.warnings.Addf("%s: its extension alertname is not taken: the type is the alert's name", where)
 	}
 	for name, value := range map[string]string{
 		"alertname": a.Name, "severity": a.Severity, "type": o.kind, "source": o.source, "subject": o.subject,

@@ -2,9 +2,6 @@ package cloudevents_test
 
 import (
 	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -14,17 +11,8 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver/cloudevents"
+	"github.com/tripgen/paramedic/receiver/corpus"
 )
-
-// corpus is a collection of real bodies beside the repository.
-const corpus = "../../../shared/payloads"
-
-type entry struct {
-	Format string `json:"format"`
-	File   string `json:"file"`
-	Alerts int    `json:"alerts"`
-	Expect string `json:"expect"`
-}
 
 // The forms in which the collection says what it expects of an event.
 var (
@@ -35,53 +23,13 @@ var (
 
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	index, err := os.ReadFile(filepath.Join(corpus, "INDEX.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Logf("NOT RUN: there is no collection of real bodies at %s beside the repository", corpus)
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var entries []entry
-	if err := json.Unmarshal(index, &entries); err != nil {
-		t.Fatal(err)
-	}
-	ran := map[string]int{}
-	for _, e := range entries {
-		var test func(*testing.T, entry)
-		switch e.Format {
-		case "cloudevents":
-			test = realEvent
-		case "eventgrid":
-			test = realHandshake
-		default:
-			continue
-		}
-		ran[e.Format]++
-		t.Run(filepath.Base(e.File), func(t *testing.T) {
-			t.Parallel()
-			test(t, e)
-		})
-	}
-	if ran["cloudevents"] == 0 || ran["eventgrid"] == 0 {
-		t.Error("the collection has no CloudEvents, or nothing of Event Grid")
-	}
-	t.Logf("%v real bodies", ran)
+	corpus.Run(t, realEvent, "cloudevents")
+	corpus.Run(t, realHandshake, "eventgrid")
 }
 
-func realBody(t *testing.T, file string) []byte {
+func realEvent(t *testing.T, e corpus.Entry, body []byte) {
 	t.Helper()
-	body, err := os.ReadFile(filepath.Join(corpus, filepath.FromSlash(file)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return body
-}
-
-func realEvent(t *testing.T, e entry) {
-	t.Helper()
-	got, err := decode(string(realBody(t, e.File)), "Content-Type", event)
+	got, err := decode(string(body), "Content-Type", event)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,16 +57,16 @@ func realEvent(t *testing.T, e entry) {
 	}
 }
 
-func realHandshake(t *testing.T, e entry) {
+func realHandshake(t *testing.T, e corpus.Entry, body []byte) {
 	t.Helper()
-	body := realBody(t, e.File)
 	switch filepath.Base(e.File) {
 	case "subscription_validation_request.json":
 		answer, ok := new(cloudevents.Decoder).Handshake("POST", headers("Aeg-Event-Type", "SubscriptionValidation"), body)
 		if !ok || answer.Status != 200 {
 			t.Fatalf("%+v, %t", answer, ok)
 		}
-		same(t, answer.Body, realBody(t, strings.Replace(e.File, "_request", "_response", 1)))
+		want, _ := corpus.File(t, strings.Replace(e.File, "_request", "_response", 1))
+		same(t, answer.Body, want)
 	case "subscription_validation_response.json":
 		// It is the answer above.
 	case "cloudevents_options_handshake.json":

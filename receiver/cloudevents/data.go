@@ -2,6 +2,8 @@ package cloudevents
 
 import (
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // The bounds of what annotations take of an event's data. Beyond them is what
@@ -24,14 +26,14 @@ type payload struct {
 func (d *decoding) describe(where string, notes map[string]string, p payload) {
 	switch {
 	case p.bytes > 0:
-		d.warnings.add("%s: its data is %d bytes that are not text; left out", where, p.bytes)
+		d.warnings.Addf("%s: its data is %d bytes that are not text; left out", where, p.bytes)
 	case p.text != "":
-		notes["data"] = clipTo(p.text, maxValue)
+		notes["data"] = remark.ClipTo(p.text, maxValue)
 	case len(p.json) > 0:
 		f := flattening{into: notes}
 		f.value("data", p.json, 0)
 		if f.left > 0 {
-			d.warnings.add("%s: its data has more than annotations take; %d values are left out", where, f.left)
+			d.warnings.Addf("%s: its data has more than annotations take; %d values are left out", where, f.left)
 		}
 	}
 }
@@ -67,5 +69,5 @@ func (f *flattening) value(path string, raw jsontext.Value, depth int) {
 	if !ok {
 		s = string(raw)
 	}
-	f.into[path] = clipTo(s, maxValue)
+	f.into[path] = remark.ClipTo(s, maxValue)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // maxEvents bounds the events of one body: Event Grid's batches have 5,000 at
@@ -59,7 +60,7 @@ func (*Decoder) Decode(source string, h http.Header, body []byte, _ time.Time) (
 	if len(d.alerts) == 0 {
 		return receiver.Decoded{}, d.nothing()
 	}
-	return receiver.Decoded{Alerts: d.alerts, Refused: d.refused, Warnings: d.warnings.all()}, nil
+	return receiver.Decoded{Alerts: d.alerts, Refused: d.refused, Warnings: d.warnings.All()}, nil
 }
 
 // decoding is one body being decoded.
@@ -67,7 +68,7 @@ type decoding struct {
 	source   string
 	alerts   []alert.Alert
 	refused  []receiver.RefusedAlert
-	warnings warnings
+	warnings remark.Warnings
 }
 
 // body finds the mode.
@@ -76,7 +77,7 @@ func (d *decoding) body(h http.Header, body []byte) error {
 	if given := h.Get("Content-Type"); given != "" {
 		var err error
 		if media, _, err = mime.ParseMediaType(given); err != nil {
-			return fmt.Errorf("the Content-Type %q: %w", clip(given), err)
+			return fmt.Errorf("the Content-Type %q: %w", remark.Clip(given), err)
 		}
 	}
 	if media != mediaEvent && media != mediaBatch && len(h.Values("Ce-Specversion")) > 0 {
@@ -92,7 +93,7 @@ func (d *decoding) body(h http.Header, body []byte) error {
 	case media == mediaBatch && kind != '[':
 		return errors.New("the body is not a JSON array, as a batch of CloudEvents must be")
 	case media != "" && media != mediaJSON && media != mediaEvent && media != mediaBatch:
-		return fmt.Errorf("the Content-Type is %q, and no header ce-specversion says that this is an event in binary mode", clip(media))
+		return fmt.Errorf("the Content-Type is %q, and no header ce-specversion says that this is an event in binary mode", remark.Clip(media))
 	case kind == '{':
 		raw, err := only(body)
 		if err != nil {

@@ -16,6 +16,8 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/cloudevents/sdk-go/v2/types"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // occurrence is an event of either format.
@@ -50,7 +52,7 @@ func structured(raw jsontext.Value) (occurrence, error) {
 	}
 	var e event.Event
 	if err := e.UnmarshalJSON(append(attributes, '}')); err != nil {
-		return occurrence{}, unusable("%s", plain(err))
+		return occurrence{}, unusable("%s", remark.Line(err))
 	}
 	o, err := of(e)
 	if err != nil {
@@ -64,27 +66,27 @@ func structured(raw jsontext.Value) (occurrence, error) {
 // else. Its value is not null.
 func checkAttribute(m member) error {
 	if !isAttributeName(m.name) {
-		return unusable("the name %q is not one of an attribute: small letters and digits", clip(m.name))
+		return unusable("the name %q is not one of an attribute: small letters and digits", remark.Clip(m.name))
 	}
 	kind := m.value.Kind()
 	switch m.name {
 	case "specversion":
 		if version, ok := text(m.value); !ok || version != event.CloudEventsVersionV1 {
-			return unusable("specversion is %s; it must be %q", clip(string(m.value)), event.CloudEventsVersionV1)
+			return unusable("specversion is %s; it must be %q", remark.Clip(string(m.value)), event.CloudEventsVersionV1)
 		}
 	case "id", "type", "source", "subject", "time", "datacontenttype", "dataschema":
 		if kind != '"' {
-			return unusable("%s is a JSON %s; it must be a string", m.name, kindName(kind))
+			return unusable("%s is a JSON %s; it must be a string", m.name, remark.KindName(kind))
 		}
 	default:
 		switch kind {
 		case '"', 't', 'f':
 		case '0':
 			if _, err := strconv.ParseInt(string(m.value), 10, 32); err != nil {
-				return unusable("%s is %s; a number must be a whole one of 32 bits", m.name, clip(string(m.value)))
+				return unusable("%s is %s; a number must be a whole one of 32 bits", m.name, remark.Clip(string(m.value)))
 			}
 		default:
-			return unusable("%s is a JSON %s; an extension is a string, a boolean or a whole number", m.name, kindName(kind))
+			return unusable("%s is a JSON %s; an extension is a string, a boolean or a whole number", m.name, remark.KindName(kind))
 		}
 	}
 	return nil
@@ -115,11 +117,11 @@ func structuredData(all []member, media string) (payload, error) {
 	}
 	s, ok := text(encoded)
 	if !ok {
-		return payload{}, unusable("data_base64 is a JSON %s; it must be a string", kindName(encoded.Kind()))
+		return payload{}, unusable("data_base64 is a JSON %s; it must be a string", remark.KindName(encoded.Kind()))
 	}
 	body, err := base64.StdEncoding.DecodeString(s)
 	if err != nil {
-		return payload{}, unusable("data_base64: %s", plain(err))
+		return payload{}, unusable("data_base64: %s", remark.Line(err))
 	}
 	return bodyData(body, media)
 }
@@ -133,7 +135,7 @@ func bodyData(body []byte, media string) (payload, error) {
 	case isJSON:
 		raw, err := only(body)
 		if err != nil {
-			return payload{}, unusable("the data is said to be %s: %s", clip(media), plain(err))
+			return payload{}, unusable("the data is said to be %s: %s", remark.Clip(media), remark.Line(err))
 		}
 		return payload{json: raw}, nil
 	case utf8.Valid(body):
@@ -154,21 +156,21 @@ func binary(h http.Header, body []byte) (occurrence, error) {
 		}
 		name = strings.ToLower(name)
 		if len(h[header]) != 1 {
-			return occurrence{}, unusable("the header ce-%s is there %d times", clip(name), len(h[header]))
+			return occurrence{}, unusable("the header ce-%s is there %d times", remark.Clip(name), len(h[header]))
 		}
 		value, err := headerValue(h[header][0])
 		if err == nil {
 			err = setAttribute(&e, name, value)
 		}
 		if err != nil {
-			return occurrence{}, unusable("the header ce-%s: %s", clip(name), plain(err))
+			return occurrence{}, unusable("the header ce-%s: %s", remark.Clip(name), remark.Line(err))
 		}
 	}
 	media := mediaJSON
 	if given := h.Get("Content-Type"); given != "" {
 		var err error
 		if media, _, err = mime.ParseMediaType(given); err != nil {
-			return occurrence{}, unusable("the Content-Type: %s", plain(err))
+			return occurrence{}, unusable("the Content-Type: %s", remark.Line(err))
 		}
 	}
 	o, err := of(e)
@@ -183,7 +185,7 @@ func setAttribute(e *event.Event, name, value string) error {
 	switch name {
 	case "specversion":
 		if value != event.CloudEventsVersionV1 {
-			return unusable("it is %q; it must be %q", clip(value), event.CloudEventsVersionV1)
+			return unusable("it is %q; it must be %q", remark.Clip(value), event.CloudEventsVersionV1)
 		}
 		return nil
 	case "id":
@@ -199,7 +201,7 @@ func setAttribute(e *event.Event, name, value string) error {
 	case "time":
 		at, err := types.ParseTime(value)
 		if err != nil {
-			return unusable("it is %q; it must be an RFC 3339 time", clip(value))
+			return unusable("it is %q; it must be an RFC 3339 time", remark.Clip(value))
 		}
 		return e.Context.SetTime(at)
 	case "data":
@@ -225,7 +227,7 @@ func headerValue(s string) (string, error) {
 	}
 	s, err := url.PathUnescape(s)
 	if err != nil {
-		return "", unusable("%s", plain(err))
+		return "", unusable("%s", remark.Line(err))
 	}
 	if !utf8.ValidString(s) {
 		return "", unusable("it is not UTF-8")
@@ -236,7 +238,7 @@ func headerValue(s string) (string, error) {
 // of takes the attributes from the SDK's event, if it is a valid one.
 func of(e event.Event) (occurrence, error) {
 	if err := e.Validate(); err != nil {
-		return occurrence{}, unusable("%s", plain(err))
+		return occurrence{}, unusable("%s", remark.Line(err))
 	}
 	o := occurrence{
 		kind: e.Type(), source: e.Source(), subject: e.Subject(),
@@ -246,7 +248,7 @@ func of(e event.Event) (occurrence, error) {
 	for name, value := range e.Extensions() {
 		s, err := types.Format(value)
 		if err != nil {
-			return occurrence{}, unusable("the extension %q: %s", clip(name), plain(err))
+			return occurrence{}, unusable("the extension %q: %s", remark.Clip(name), remark.Line(err))
 		}
 		o.extensions[name] = s
 	}

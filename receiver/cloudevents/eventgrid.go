@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 const (
@@ -52,7 +53,7 @@ func eventGrid(raw jsontext.Value) (occurrence, error) {
 		}
 		var ok bool
 		if *into, ok = text(m.value); !ok {
-			return occurrence{}, unusable("%s is a JSON %s; it must be a string", m.name, kindName(m.value.Kind()))
+			return occurrence{}, unusable("%s is a JSON %s; it must be a string", m.name, remark.KindName(m.value.Kind()))
 		}
 	}
 	switch {

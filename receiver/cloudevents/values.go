@@ -3,11 +3,11 @@ package cloudevents
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // unusableError is what is wrong with one event, in a body that is sound JSON:
@@ -32,7 +32,7 @@ type member struct {
 // members are those of raw, which is known to be sound JSON.
 func members(raw jsontext.Value) ([]member, error) {
 	if kind := raw.Kind(); kind != '{' {
-		return nil, unusable("it is a JSON %s; it must be an object", kindName(kind))
+		return nil, unusable("it is a JSON %s; it must be an object", remark.KindName(kind))
 	}
 	// A Buffer is read in place. Repeated names were refused with the body.
 	in := jsontext.NewDecoder(bytes.NewBuffer(raw), jsontext.AllowDuplicateNames(true))
@@ -121,68 +121,7 @@ func parseInstant(s string) (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return time.Time{}, unusable("the time is %q; it must be an RFC 3339 time", clip(s))
+		return time.Time{}, unusable("the time is %q; it must be an RFC 3339 time", remark.Clip(s))
 	}
 	return instant(t)
-}
-
-func kindName(k jsontext.Kind) string {
-	switch k {
-	case 'n':
-		return "null"
-	case 't', 'f':
-		return "boolean"
-	case '"':
-		return "string"
-	case '0':
-		return "number"
-	case '{':
-		return "object"
-	case '[':
-		return "array"
-	default:
-		return "value"
-	}
-}
-
-// clip keeps a quoted value short enough for a message.
-func clip(s string) string { return clipTo(s, 64) }
-
-func clipTo(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "..."
-}
-
-// plain makes the SDK's messages, which may have several lines, one line.
-func plain(err error) string {
-	return clipTo(strings.ToValidUTF8(strings.Join(strings.Fields(err.Error()), " "), "?"), 200)
-}
-
-// warnings are bounded in number, and each in length by its writer.
-type warnings struct {
-	list []string
-	more int
-}
-
-const maxWarnings = 20
-
-func (w *warnings) add(format string, args ...any) {
-	if len(w.list) == maxWarnings {
-		w.more++
-		return
-	}
-	w.list = append(w.list, fmt.Sprintf(format, args...))
-}
-
-func (w *warnings) all() []string {
-	if w.more == 0 {
-		return w.list
-	}
-	return append(w.list, fmt.Sprintf("and %d more warnings", w.more))
 }

@@ -1,21 +1,14 @@
 package grafana_test
 
 import (
-	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/alert"
+	"github.com/tripgen/paramedic/receiver/corpus"
 )
-
-// corpus is a collection of real bodies beside the repository.
-const corpus = "../../../shared/payloads"
 
 // An entry's expectation is "STATUS/SEVERITY/NAME/RESOURCE/start T[ end T]; id=I",
 // several joined by " ‖ ".
@@ -23,53 +16,19 @@ var expectation = regexp.MustCompile(`^([^/]*)/([^/]*)/([^/]*)/.*/start (.+?)(?:
 
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	index, err := os.ReadFile(filepath.Join(corpus, "INDEX.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Logf("NOT RUN: there is no collection of real bodies at %s beside the repository", corpus)
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var entries []struct {
-		Format string `json:"format"`
-		File   string `json:"file"`
-		Alerts int    `json:"alerts"`
-		Expect string `json:"expect"`
-	}
-	if err := json.Unmarshal(index, &entries); err != nil {
-		t.Fatal(err)
-	}
-	ran := map[string]int{"grafana": 0, "grafana-legacy": 0}
-	for _, e := range entries {
-		if _, ours := ran[e.Format]; !ours {
-			continue
+	corpus.Run(t, func(t *testing.T, e corpus.Entry, body []byte) {
+		t.Helper()
+		got, err := decode(string(body))
+		if err != nil {
+			t.Fatal(err)
 		}
-		ran[e.Format]++
-		t.Run(filepath.Base(e.File), func(t *testing.T) {
-			t.Parallel()
-			body, err := os.ReadFile(filepath.Join(corpus, filepath.FromSlash(e.File)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := decode(string(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(got.Alerts) != e.Alerts || len(got.Refused) > 0 || len(got.Warnings) > 0 {
-				t.Fatalf("got %+v, want %d alerts", got, e.Alerts)
-			}
-			for i, want := range strings.Split(e.Expect, " ‖ ") {
-				compare(t, got.Alerts[i], want)
-			}
-		})
-	}
-	for format, n := range ran {
-		if n == 0 {
-			t.Errorf("the collection has no bodies of %s", format)
+		if len(got.Alerts) != e.Alerts || len(got.Refused) > 0 || len(got.Warnings) > 0 {
+			t.Fatalf("got %+v, want %d alerts", got, e.Alerts)
 		}
-	}
-	t.Logf("real bodies: %v", ran)
+		for i, want := range strings.Split(e.Expect, " ‖ ") {
+			compare(t, got.Alerts[i], want)
+		}
+	}, "grafana", "grafana-legacy")
 }
 
 func compare(t *testing.T, got alert.Alert, expect string) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 const (
@@ -46,7 +47,7 @@ func (d *decoding) alert(i int, item ref.Val) (alert.Alert, error) {
 	}
 	said := a.Status
 	if a.Status = alert.Status(strings.ToLower(string(said))); !a.Status.Valid() {
-		return a, unusable("alerts[%d].status is %q; it must be firing or resolved", i, clip(string(said)))
+		return a, unusable("alerts[%d].status is %q; it must be firing or resolved", i, remark.Clip(string(said)))
 	}
 	a.Labels["alertname"] = a.Name
 	if a.Severity != "" {
@@ -86,7 +87,7 @@ func (d *decoding) start(i int, a *alert.Alert, item ref.Val) error {
 		return fmt.Errorf("alerts[%d].startsAt: %w", i, err)
 	}
 	if a.StartsAt.IsZero() {
-		d.warnings.add("alerts[%d].startsAt is not given: its firings cannot be told apart", i)
+		d.warnings.Addf("alerts[%d].startsAt is not given: its firings cannot be told apart", i)
 	}
 	return nil
 }
@@ -96,15 +97,15 @@ func (d *decoding) describe(i int, a *alert.Alert, item ref.Val) error {
 	loose := func(f *field) (string, error) {
 		value, err := d.value(f, item)
 		if _, ok := asUnusable(err); ok {
-			d.warnings.add("alerts[%d].%s: %s; left out", i, f.name, err)
+			d.warnings.Addf("alerts[%d].%s: %s; left out", i, f.name, err)
 			return "", nil
 		}
 		if err != nil {
 			return "", err
 		}
 		if len(value) > maxAnnotation {
-			d.warnings.add("alerts[%d].%s has %d bytes; cut to %d", i, f.name, len(value), maxAnnotation)
-			value = clipTo(value, maxAnnotation)
+			d.warnings.Addf("alerts[%d].%s has %d bytes; cut to %d", i, f.name, len(value), maxAnnotation)
+			value = remark.ClipTo(value, maxAnnotation)
 		}
 		return value, d.pay(len(value))
 	}
@@ -171,7 +172,7 @@ func (d *decoding) eval(f *field, item ref.Val) (ref.Val, error) {
 	case d.spent > maxBodyCost:
 		return nil, fmt.Errorf("%w: the mapping has cost more than %d steps for this body", receiver.ErrTooLarge, maxBodyCost)
 	case err != nil:
-		return nil, unusable("%s", plain(err))
+		return nil, unusable("%s", remark.Line(err))
 	case types.IsUnknownOrError(v):
 		return nil, unusable("the expression has no value")
 	}
@@ -208,7 +209,7 @@ func instant(v ref.Val) (time.Time, error) {
 		}
 		var err error
 		if t, err = time.Parse(time.RFC3339Nano, string(v)); err != nil {
-			return t, unusable("it is %q; it must be a time as of RFC 3339", clip(string(v)))
+			return t, unusable("it is %q; it must be a time as of RFC 3339", remark.Clip(string(v)))
 		}
 	case types.Int:
 		t = time.Unix(min(max(int64(v), 0), maxSeconds), 0)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // What one body may have and cause.
@@ -68,7 +69,7 @@ func (p *Decoder) Decode(source string, _ http.Header, body []byte, _ time.Time)
 	if len(d.alerts) == 0 {
 		return receiver.Decoded{}, d.nothing()
 	}
-	return receiver.Decoded{Alerts: d.alerts, Refused: d.refused, Warnings: d.warnings.all()}, nil
+	return receiver.Decoded{Alerts: d.alerts, Refused: d.refused, Warnings: d.warnings.All()}, nil
 }
 
 // decoding is one body being decoded.
@@ -81,7 +82,7 @@ type decoding struct {
 	text     int
 	alerts   []alert.Alert
 	refused  []receiver.RefusedAlert
-	warnings warnings
+	warnings remark.Warnings
 }
 
 // elements are what the alerts are made of.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/cel-go/common/types/traits"
 
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/receiver/remark"
 )
 
 // maxValues bounds the values of a document. Tiny ones take far more memory
@@ -81,7 +82,7 @@ func number(s string) (ref.Val, error) {
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
-		return nil, fmt.Errorf("the number %s is too large", clip(s))
+		return nil, fmt.Errorf("the number %s is too large", remark.Clip(s))
 	}
 	return types.Double(f), nil
 }

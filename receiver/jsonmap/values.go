@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
@@ -47,46 +45,4 @@ func text(v ref.Val) (string, error) {
 	default:
 		return "", unusable("the expression gave a CEL %s; it must give a text, a number or a boolean", v.Type().TypeName())
 	}
-}
-
-// clip keeps a quoted value short enough for a message.
-func clip(s string) string { return clipTo(s, 64) }
-
-func clipTo(s string, most int) string {
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "..."
-}
-
-// plain makes CEL's messages one short line.
-func plain(err error) string {
-	return clipTo(strings.ToValidUTF8(strings.Join(strings.Fields(err.Error()), " "), "?"), 200)
-}
-
-// warnings are bounded in number, and each in length by its writer.
-type warnings struct {
-	list []string
-	more int
-}
-
-const maxWarnings = 20
-
-func (w *warnings) add(format string, args ...any) {
-	if len(w.list) == maxWarnings {
-		w.more++
-		return
-	}
-	w.list = append(w.list, fmt.Sprintf(format, args...))
-}
-
-func (w *warnings) all() []string {
-	if w.more == 0 {
-		return w.list
-	}
-	return append(w.list, fmt.Sprintf("and %d more warnings", w.more))
 }

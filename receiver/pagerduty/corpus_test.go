@@ -2,69 +2,31 @@ package pagerduty_test
 
 import (
 	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/alert"
+	"github.com/tripgen/paramedic/receiver/corpus"
 	"github.com/tripgen/paramedic/receiver/pagerduty"
 )
 
-// corpus is a collection of real bodies beside the repository.
-const corpus = "../../../shared/payloads"
-
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	index, err := os.ReadFile(filepath.Join(corpus, "INDEX.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Logf("NOT RUN: there is no collection of real bodies at %s beside the repository", corpus)
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var entries []struct {
-		Format string `json:"format"`
-		File   string `json:"file"`
-		Alerts int    `json:"alerts"`
-		Expect string `json:"expect"`
-	}
-	if err := json.Unmarshal(index, &entries); err != nil {
-		t.Fatal(err)
-	}
-	ran := 0
-	for _, e := range entries {
-		if e.Format != "pagerduty-v3" {
-			continue
+	corpus.Run(t, func(t *testing.T, e corpus.Entry, body []byte) {
+		t.Helper()
+		got, err := decode(string(body))
+		if err != nil {
+			t.Fatal(err)
 		}
-		ran++
-		t.Run(filepath.Base(e.File), func(t *testing.T) {
-			t.Parallel()
-			body, err := os.ReadFile(filepath.Join(corpus, filepath.FromSlash(e.File)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := decode(string(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(got.Alerts) != e.Alerts || (got.Ignored != "") != (e.Alerts == 0) || len(got.Warnings) > 0 {
-				t.Fatalf("got %+v, want %d alerts", got, e.Alerts)
-			}
-			for _, a := range got.Alerts {
-				compare(t, a, e.Expect)
-			}
-		})
-	}
-	if ran == 0 {
-		t.Error("the collection has no bodies of PagerDuty")
-	}
-	t.Logf("%d real bodies", ran)
+		if len(got.Alerts) != e.Alerts || (got.Ignored != "") != (e.Alerts == 0) || len(got.Warnings) > 0 {
+			t.Fatalf("got %+v, want %d alerts", got, e.Alerts)
+		}
+		for _, a := range got.Alerts {
+			compare(t, a, e.Expect)
+		}
+	}, "pagerduty-v3")
 }
 
 // An expectation is "STATUS/SEVERITY/TITLE/SERVICE/start or end; id=I", of which
@@ -103,13 +65,9 @@ func compare(t *testing.T, got alert.Alert, expect string) {
 
 func TestCorpusSignatures(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(corpus, "signatures", "pagerduty_v3_vectors.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Logf("NOT RUN: there is no collection of real bodies at %s beside the repository", corpus)
+	text, there := corpus.File(t, "signatures/pagerduty_v3_vectors.json")
+	if !there {
 		return
-	}
-	if err != nil {
-		t.Fatal(err)
 	}
 	var vectors struct {
 		Cases []struct {
