@@ -28,12 +28,12 @@ const (
 // Decoder decodes the JSON of one type of sender. It is made by [New].
 type Decoder struct{ fields *compiled }
 
-// New compiles a mapping. The error names each field that is wrong, with line
-// and column in its expression.
+// New compiles a mapping. What is wrong with it is [Mistakes], each with line and
+// column in its expression; any other error is no fault of the mapping.
 func New(m Mapping) (*Decoder, error) {
 	fields, err := compile(m)
 	if err != nil {
-		return nil, fmt.Errorf("mapping: %w", err)
+		return nil, err
 	}
 	return &Decoder{fields: fields}, nil
 }

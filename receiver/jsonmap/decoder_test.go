@@ -242,9 +242,9 @@ func TestBadMappings(t *testing.T) {
 		{"a boolean as start", func(m *jsonmap.Mapping) { m.StartsAt = "item.a == 1" }, "startsAt, line 1, column 1"},
 		{"a text as list", func(m *jsonmap.Mapping) { m.Alerts = "'a'" }, "alerts, line 1, column 1: the expression gives string"},
 		{"a bad label", func(m *jsonmap.Mapping) { m.Labels = map[string]string{"a": "item.", "b": "item.b"} }, "labels.a, line 1"},
-		{"an empty label", func(m *jsonmap.Mapping) { m.Labels = map[string]string{"a": ""} }, "labels.a: the expression is empty"},
-		{"a label without a name", func(m *jsonmap.Mapping) { m.Labels = map[string]string{"": "'a'"} }, "labels has an entry without a name"},
-		{"the label alertname", func(m *jsonmap.Mapping) { m.Labels = map[string]string{"alertname": "'a'"} }, "labels.alertname is set"},
+		{"an empty label", func(m *jsonmap.Mapping) { m.Labels = map[string]string{"a": ""} }, "labels.a, line 1, column 1: the expression is empty"},
+		{"a label without a name", func(m *jsonmap.Mapping) { m.Labels = map[string]string{"": "'a'"} }, "labels, line 1, column 1: an entry has no name"},
+		{"the label alertname", func(m *jsonmap.Mapping) { m.Labels = map[string]string{"alertname": "'a'"} }, "labels.alertname, line 1, column 1: this label is set"},
 		{"too long", func(m *jsonmap.Mapping) { m.Name = "'" + strings.Repeat("a", 5000) + "'" }, "name, line 1, column 1"},
 		{"too deep", func(m *jsonmap.Mapping) { m.Name = strings.Repeat("(", 100) + "1" + strings.Repeat(")", 100) }, "name, line"},
 		{"a bad pattern", func(m *jsonmap.Mapping) { m.Status = "item.a.matches('(') ? 'firing' : 'resolved'" }, "status, line 1, column 16"},
@@ -257,8 +257,9 @@ func TestBadMappings(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if _, err := jsonmap.New(simple(c.change)); err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%v; want an error about %q", err, c.says)
+			_, err := jsonmap.New(simple(c.change))
+			if mistakes, ok := errors.AsType[jsonmap.Mistakes](err); !ok || !strings.Contains(mistakes.Error(), c.says) {
+				t.Errorf("%v; want mistakes, with %q", err, c.says)
 			}
 		})
 	}

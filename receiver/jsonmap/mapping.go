@@ -1,7 +1,6 @@
 package jsonmap
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -104,29 +103,33 @@ func compile(m Mapping) (*compiled, error) {
 		annotations: c.all("annotations", m.Annotations),
 	}
 	if m.Name == "" || m.Status == "" {
-		c.errorf("name and status must be given")
+		c.bad("", "name and status must be given")
 	}
 	for _, name := range []string{"alertname", "severity"} {
 		if _, ok := m.Labels[name]; ok {
-			c.errorf("labels.%s is set from the alert's name and severity: write it there", name)
+			c.bad("labels."+name, "this label is set from the alert's name and severity: write it there")
 		}
 	}
-	return out, errors.Join(c.errs...)
+	if len(c.mistakes) > 0 {
+		return nil, c.mistakes
+	}
+	return out, nil
 }
 
 // compiler gathers what is wrong, so that all of it is said at once.
 type compiler struct {
 	base, one *cel.Env
-	errs      []error
+	mistakes  Mistakes
 }
 
-func (c *compiler) errorf(format string, args ...any) {
-	c.errs = append(c.errs, fmt.Errorf(format, args...))
+// bad notes what is wrong with a field as a whole, or, without one, with the mapping.
+func (c *compiler) bad(field, format string, args ...any) {
+	c.mistakes = append(c.mistakes, Mistake{Field: field, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)})
 }
 
 func (c *compiler) all(of string, fields map[string]string) []named {
 	if len(fields) > maxFields {
-		c.errorf("%s are %d; at most %d are allowed", of, len(fields), maxFields)
+		c.bad(of, "these are %d; at most %d are allowed", len(fields), maxFields)
 		return nil
 	}
 	list := make([]named, 0, len(fields))
@@ -134,11 +137,11 @@ func (c *compiler) all(of string, fields map[string]string) []named {
 		where := of + "." + name
 		switch f := c.text(where, fields[name]); {
 		case name == "":
-			c.errorf("%s has an entry without a name", of)
+			c.bad(of, "an entry has no name")
 		case f != nil:
 			list = append(list, named{name: name, field: *f})
 		case fields[name] == "":
-			c.errorf("%s: the expression is empty", where)
+			c.bad(where, "the expression is empty")
 		}
 	}
 	return list
@@ -159,26 +162,28 @@ func (c *compiler) field(env *cel.Env, name, expression string, limit uint64, ki
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
 			// The columns of CEL begin at 0, those of people at 1.
-			c.errorf("%s, line %d, column %d: %s", name, max(e.Location.Line(), 1), max(e.Location.Column(), 0)+1, e.Message)
+			c.mistakes = append(c.mistakes, Mistake{
+				Field: name, Line: max(e.Location.Line(), 1), Column: max(e.Location.Column(), 0) + 1, Message: e.Message,
+			})
 		}
 		return nil
 	}
 	if out := checked.OutputType(); !gives(out, kinds) {
-		c.errorf("%s, line 1, column 1: the expression gives %s, which this field cannot be", name, out)
+		c.bad(name, "the expression gives %s, which this field cannot be", out)
 		return nil
 	}
 	cost, err := env.EstimateCost(checked, sizes{})
 	if err != nil {
-		c.errorf("%s, line 1, column 1: the cost of this expression cannot be bounded: %w", name, err)
+		c.bad(name, "the cost of this expression cannot be bounded: %v", err)
 		return nil
 	}
 	if cost.Max > limit {
-		c.errorf("%s, line 1, column 1: this expression could cost %d steps, more than the %d that are allowed: make it simpler", name, cost.Max, limit)
+		c.bad(name, "this expression could cost %d steps, more than the %d that are allowed: make it simpler", cost.Max, limit)
 		return nil
 	}
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize, cel.OptTrackCost), cel.CostLimit(limit))
 	if err != nil {
-		c.errorf("%s, line 1, column 1: %w", name, err)
+		c.bad(name, "%v", err)
 		return nil
 	}
 	return &field{name: name, program: program}
