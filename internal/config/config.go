@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -16,13 +17,15 @@ type Config struct {
 	Data string
 	Bus  Bus
 	// Rules are globs of rule files.
-	Rules     []string
-	Sources   []Source
-	Clusters  []Cluster
-	Reporters Reporters
-	Worker    Worker
-	API       API
-	Log       Log
+	Rules   []string
+	Sources []Source
+	// TrustedProxies are the networks whose X-Forwarded-For is believed; without any it is not looked at.
+	TrustedProxies []netip.Prefix
+	Clusters       []Cluster
+	Reporters      Reporters
+	Worker         Worker
+	API            API
+	Log            Log
 }
 
 // TLS is the server's side of it. All three are paths of PEM files.
@@ -42,28 +45,6 @@ type Bus struct {
 	Replicas int
 	// MaxStore bounds what the streams together may store, in bytes; 0 leaves the choice to the bus.
 	MaxStore int64
-}
-
-// Source is one sender of webhooks, at /v1/webhooks/NAME.
-type Source struct {
-	Name, Type string
-	Auth       Auth
-}
-
-// Auth is what a request must show. It passes if it shows any of them.
-type Auth struct {
-	// None lets every request pass; nothing else is set beside it.
-	None   bool
-	Bearer []Secret
-	Basic  []Basic
-	// MTLS are names, any of which a verified client certificate must have.
-	MTLS []string
-}
-
-// Basic is a user name and a password.
-type Basic struct {
-	Username string
-	Password Secret
 }
 
 // Cluster is how to reach one Kubernetes cluster: by a kubeconfig and perhaps a context of it, or as the pod's own
@@ -184,11 +165,8 @@ func (c *Config) CheckSecrets() error {
 		}
 	}
 	for _, s := range c.Sources {
-		for _, b := range s.Auth.Bearer {
-			check(b)
-		}
-		for _, b := range s.Auth.Basic {
-			check(b.Password)
+		for _, one := range s.Auth.secrets() {
+			check(one)
 		}
 	}
 	for _, w := range c.Reporters.Webhooks {

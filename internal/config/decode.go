@@ -12,14 +12,15 @@ func (d *decoder) config(root field) Config {
 	c.Rules = []string{filepath.Join(d.folder, defaultRules)}
 	var data, sources, api *field
 	root.mapping(fields{
-		"listen":    func(f field) { c.Listen = f.address() },
-		"tls":       func(f field) { c.TLS = f.tls() },
-		"data":      func(f field) { c.Data, data = f.filePath(), &f },
-		"bus":       func(f field) { c.Bus = f.bus() },
-		"rules":     func(f field) { c.Rules = f.globs() },
-		"sources":   func(f field) { sources = &f },
-		"clusters":  func(f field) { c.Clusters = f.clusters() },
-		"reporters": func(f field) { c.Reporters = f.reporters(c.Reporters) },
+		"listen":         func(f field) { c.Listen = f.address() },
+		"tls":            func(f field) { c.TLS = f.tls() },
+		"data":           func(f field) { c.Data, data = f.filePath(), &f },
+		"bus":            func(f field) { c.Bus = f.bus() },
+		"rules":          func(f field) { c.Rules = f.globs() },
+		"sources":        func(f field) { sources = &f },
+		"trustedProxies": func(f field) { c.TrustedProxies = f.proxies() },
+		"clusters":       func(f field) { c.Clusters = f.clusters() },
+		"reporters":      func(f field) { c.Reporters = f.reporters(c.Reporters) },
 		"worker": func(f field) {
 			f.mapping(fields{"concurrency": func(f field) { c.Worker.Concurrency = f.integer(1, 1000) }})
 		},

@@ -15,7 +15,16 @@ type decoder struct {
 	file     string
 	folder   string
 	env      Env
+	lines    []string // of the file
 	problems Problems
+}
+
+// line is the line of this number, from 1; empty where the file has none.
+func (d *decoder) line(number int) string {
+	if number < 1 || number > len(d.lines) {
+		return ""
+	}
+	return d.lines[number-1]
 }
 
 // field is one value of the document and the way that leads to it.
@@ -184,6 +193,25 @@ func (f field) isA() string {
 	default:
 		return "this is a single value"
 	}
+}
+
+func (f field) isScalar() bool { return f.node.Kind == yaml.ScalarNode }
+
+func (f field) isMapping() bool { return f.node.Kind == yaml.MappingNode }
+
+// has reports whether the field is a mapping with this key.
+func (f field) has(key string) bool {
+	for i := 0; f.isMapping() && i+1 < len(f.node.Content); i += 2 {
+		if f.node.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
+}
+
+// lacks reports whether a mapping has not all of these keys.
+func (f field) lacks(keys ...string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return !f.has(key) })
 }
 
 func (f field) isNull() bool { return f.node.Kind == yaml.ScalarNode && f.node.ShortTag() == "!!null" }

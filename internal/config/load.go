@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -34,7 +35,7 @@ func Load(path string, env Env) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
 	}
-	d := &decoder{file: path, folder: filepath.Dir(path), env: env}
+	d := &decoder{file: path, folder: filepath.Dir(path), env: env, lines: linesOf(content)}
 	root, err := d.parse(content)
 	if err != nil {
 		return nil, Problems{{File: path, Message: err.Error()}}
@@ -77,6 +78,11 @@ func (d *decoder) parse(content []byte) (*field, error) {
 		return nil, errors.New("the file has no content: write at least the sources, or {} for none")
 	}
 	return &field{node: document.Content[0], d: d}, nil
+}
+
+// linesOf are the lines of a file, without what ends them.
+func linesOf(content []byte) []string {
+	return strings.Split(strings.ReplaceAll(string(content), "\r\n", "\n"), "\n")
 }
 
 var parserLine = regexp.MustCompile(`^yaml: line (\d+): (.*)$`)

@@ -125,6 +125,7 @@ func TestCheckSecretsNamesEveryPlace(t *testing.T) {
 			return []byte(`sources:
   - {name: a, type: alertmanager, auth: {bearer: [{env: THERE}, {env: GONE}]}}
   - {name: b, type: alertmanager, auth: {basic: {username: u, password: {file: f}}}}
+  - {name: c, type: grafana, auth: {urlToken: [{token: {env: GONE}}, {env: THERE}], hmac: {preset: grafana, secret: {file: f}}}}
 reporters: {webhook: {w: {url: "https://e/", auth: {bearer: {env: GONE}}, signature: {env: GONE}}}}
 api: {auth: {tokens: [{name: t, role: admin, token: {env: GONE}}]}}
 `), nil

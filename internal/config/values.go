@@ -90,16 +90,12 @@ func (f field) size() int64 {
 	return n * unit
 }
 
-// choice is one of some texts. The words of later versions are known, too.
-func (f field) choice(now []string, later ...string) string {
+// choice is one of some texts.
+func (f field) choice(known []string) string {
 	text, ok := f.text()
-	switch {
-	case !ok || slices.Contains(now, text):
-	case slices.Contains(later, text):
-		f.badValue(text, "this version does not have it yet: it has %s", strings.Join(now, ", "))
-	default:
-		mend := "write one of: " + strings.Join(now, ", ")
-		if near := nearest(text, now); near != "" {
+	if ok && !slices.Contains(known, text) {
+		mend := "write one of: " + strings.Join(known, ", ")
+		if near := nearest(text, known); near != "" {
 			mend = "did you mean " + near + "?"
 		}
 		f.badValue(text, "there is no such choice: %s", mend)
