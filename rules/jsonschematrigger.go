@@ -48,10 +48,16 @@ func triggersDescribed(catalog Catalog) []described {
 			def: "cost", from: "costShape", shape: costShape(), title: "Cost", about: "Spending that crosses a share of a budget.",
 			fields: map[string]node{
 				"account": text("The account's name in the configuration."), "by": text("What is counted separately, as service."),
-				"budget":  {"type": "number", "exclusiveMinimum": 0, "description": "An amount of money in the account's currency."},
-				"warning": percentNode("The share that warns; 80% by default."), "critical": percentNode("The share that is critical; 100% by default."),
+				"budget": {"type": "number", "exclusiveMinimum": 0, "description": "An amount of money in the account's currency; with by, of each value."},
+				"budgets": {
+					"type": "object", "minProperties": 1, "description": "With by: the amounts of some of its values; of the others nothing is said.",
+					"additionalProperties": node{"type": "number", "exclusiveMinimum": 0},
+				},
+				"warning":  percentNode("The share that warns; 80% by default."),
+				"critical": percentNode("The share that is critical; 100% by default, with by 90%."),
 				"labels": labelsNode(),
 			},
+			more: node{"oneOf": having("budget", "budgets")},
 		},
 		{
 			def: "manual", from: "manualShape", shape: manualShape(), title: "Manual", about: "A person sets the rule off.",

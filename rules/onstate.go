@@ -1,11 +1,6 @@
 package rules
 
-import (
-	"math"
-	"strconv"
-
-	"go.yaml.in/yaml/v3"
-)
+import "go.yaml.in/yaml/v3"
 
 func rolloutShape() shape {
 	return shape{
@@ -27,46 +22,6 @@ func (f *file) rolloutTrigger(n *yaml.Node, t *Trigger) object {
 	if v := o.get("phase"); v != nil {
 		phase, _ := f.oneOf(v, "phase", []string{string(RolloutStarted), string(RolloutComplete), string(RolloutStuck)})
 		r.Phase = RolloutPhase(phase)
-	}
-	return o
-}
-
-// What holds for a cost trigger that says nothing else.
-const (
-	builtinWarning  = 80
-	builtinCritical = 100
-	maxShare        = 1000
-)
-
-func costShape() shape {
-	return shape{
-		what: "on.cost", fields: []string{"account", "by", "budget", "warning", "critical", "labels"},
-		required: []string{"account", "budget"},
-	}
-}
-
-func (f *file) costTrigger(n *yaml.Node, t *Trigger) object {
-	c := &CostTrigger{Warning: builtinWarning, Critical: builtinCritical}
-	t.Cost = c
-	before := len(*f.found)
-	o, _ := f.object(n, costShape())
-	f.constantText(o.get("account"), "account", &c.Account)
-	f.constantText(o.get("by"), "by", &c.By)
-	if v := o.get("budget"); v != nil {
-		amount, err := strconv.ParseFloat(v.Value, 64)
-		if v.Kind != yaml.ScalarNode || err != nil || amount <= 0 || math.IsInf(amount, 0) {
-			f.errorf(v, "budget is an amount of money above 0 in the account's currency, as 1000 or 99.50, not %s", describe(v))
-		}
-		c.Budget = amount
-	}
-	if v := o.get("warning"); v != nil {
-		c.Warning = f.percent(v, "warning", maxShare)
-	}
-	if v := o.get("critical"); v != nil {
-		c.Critical = f.percent(v, "critical", maxShare)
-	}
-	if !f.failedSince(before) && c.Warning >= c.Critical {
-		f.errorf(n, "warning is %d%% and critical %d%%: a warning must come first", c.Warning, c.Critical)
 	}
 	return o
 }

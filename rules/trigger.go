@@ -92,8 +92,10 @@ type CostTrigger struct {
 	Account string
 	// By is what the cost is divided by, such as service; empty for all together.
 	By string
-	// Budget is in the account's currency.
-	Budget float64
+	// Budget is in the account's currency, of all or of each value; 0 where there
+	// are Budgets, which are by value, in upper or lower case alike.
+	Budget  float64
+	Budgets map[string]float64
 	// Warning and Critical are shares of the budget, of a hundred.
 	Warning, Critical int
 }
