@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
+	"time"
 )
 
 // Secret returns the present value of a secret. It is called for every request,
@@ -21,10 +21,32 @@ type Secret func() (string, error)
 type Authenticator interface {
 	// Authenticate returns nil to let the request pass, [ErrUnauthenticated] if
 	// the credential is missing or wrong, [ErrForbidden] if the caller is known
-	// but not allowed, and any other error if it cannot tell.
+	// but not allowed, and any other error if it cannot tell. A [Denial] is one of
+	// the two that also says why.
 	Authenticate(r *http.Request) error
 	// Challenge is the WWW-Authenticate value (RFC 9110, section 11.6.1).
 	Challenge() string
+}
+
+// BodyAuthenticator is an [Authenticator] whose credential covers the body, as a
+// signature does. Its Authenticate judges the headers alone, and returns nil if
+// the body is worth reading.
+type BodyAuthenticator interface {
+	Authenticator
+	// AuthenticateBody judges a request whose headers have passed, now that all of
+	// its body is there. It returns errors like Authenticate, and does not keep
+	// the body.
+	AuthenticateBody(r *http.Request, body []byte) (Once, error)
+}
+
+// Once makes a credential good for one accepted request. The zero Once does not.
+type Once struct {
+	// Key identifies what was shown. It does not depend on the secret: of two in
+	// rotation, each would let the same request in.
+	Key [sha256.Size]byte
+	// Until is the last moment at which the credential is good. It is remembered
+	// until then.
+	Until time.Time
 }
 
 // What an Authenticator says of a request that it does not let pass.
@@ -33,136 +55,33 @@ var (
 	ErrForbidden       = errors.New("the caller is known, but not allowed")
 )
 
-// authenticate lets a request pass if any of the list does. All of them are
-// asked, so that the time taken does not tell which one was near.
-func authenticate(r *http.Request, list []Authenticator) error {
-	var pass, forbidden bool
-	var broken []error
-	for _, a := range list {
-		switch err := a.Authenticate(r); {
-		case err == nil:
-			pass = true
-		case errors.Is(err, ErrForbidden):
-			forbidden = true
-		case !errors.Is(err, ErrUnauthenticated):
-			broken = append(broken, err)
-		}
-	}
-	switch {
-	case pass:
-		return nil
-	case len(broken) > 0:
-		return errors.Join(broken...)
-	case forbidden:
-		return ErrForbidden
-	default:
-		return ErrUnauthenticated
-	}
+// Denial is [ErrUnauthenticated] or [ErrForbidden] with what the owner should
+// know of it, and the sender not.
+type Denial struct {
+	// Err is the one or the other.
+	Err error
+	// Reason is what the denial is counted as; empty, as Err alone is.
+	Reason Reason
+	// Detail says in the log what is wrong. Never a credential.
+	Detail string
+	// Challenge is sent instead of the Authenticator's, if not empty.
+	Challenge string
 }
 
-// challenges returns each distinct challenge once: two tokens in rotation have
-// the same.
-func challenges(list []Authenticator) []string {
-	var all []string
-	for _, a := range list {
-		if c := a.Challenge(); c != "" && !slices.Contains(all, c) {
-			all = append(all, c)
-		}
+// Error says what the log is told.
+func (d *Denial) Error() string {
+	if d.Detail == "" {
+		return d.Err.Error()
 	}
-	return all
+	return d.Detail
 }
 
-// Anonymous lets every request pass. Whether that is allowed (only on
-// loopback, unless the owner insists) is for the configuration to judge.
-func Anonymous() Authenticator { return anonymous{} }
+// Unwrap returns Err.
+func (d *Denial) Unwrap() error { return d.Err }
 
-type anonymous struct{}
-
-func (anonymous) Authenticate(*http.Request) error { return nil }
-func (anonymous) Challenge() string                { return "" }
-
-// Bearer accepts "Authorization: Bearer TOKEN" (RFC 6750).
-func Bearer(token Secret) Authenticator { return bearer{token} }
-
-type bearer struct{ token Secret }
-
-func (b bearer) Challenge() string { return `Bearer realm="paramedic"` }
-
-func (b bearer) Authenticate(r *http.Request) error {
-	want, err := digest("bearer token", b.token)
-	if err != nil {
-		return err
-	}
-	given, ok := authorization(r, "Bearer")
-	if !ok || !same(given, want) {
-		return ErrUnauthenticated
-	}
-	return nil
-}
-
-// Basic accepts "Authorization: Basic" with this user and password (RFC 7617).
-func Basic(user string, password Secret) Authenticator { return basic{user, password} }
-
-type basic struct {
-	user     string
-	password Secret
-}
-
-func (b basic) Challenge() string { return `Basic realm="paramedic", charset="UTF-8"` }
-
-func (b basic) Authenticate(r *http.Request) error {
-	want, err := digest("basic password", b.password)
-	if err != nil {
-		return err
-	}
-	if _, ok := authorization(r, "Basic"); !ok {
-		return ErrUnauthenticated
-	}
-	user, password, ok := r.BasicAuth()
-	sameUser, samePassword := same(user, sha256.Sum256([]byte(b.user))), same(password, want)
-	if !ok || !sameUser || !samePassword {
-		return ErrUnauthenticated
-	}
-	return nil
-}
-
-// ClientCertificate accepts a client certificate that the server's TLS
-// configuration has verified and whose common name, a DNS name or a URI is one
-// of names. A verified certificate with other names is forbidden.
-func ClientCertificate(names ...string) Authenticator { return clientCertificate{names} }
-
-type clientCertificate struct{ names []string }
-
-// Challenge names no registered scheme, as there is none for TLS; RFC 9110
-// demands one with each 401.
-func (clientCertificate) Challenge() string { return `ClientCertificate realm="paramedic"` }
-
-func (c clientCertificate) Authenticate(r *http.Request) error {
-	// PeerCertificates alone may be unverified.
-	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.VerifiedChains[0]) == 0 {
-		return ErrUnauthenticated
-	}
-	leaf := r.TLS.VerifiedChains[0][0]
-	for _, name := range c.names {
-		if name == "" {
-			continue
-		}
-		if leaf.Subject.CommonName == name {
-			return nil
-		}
-		for _, dns := range leaf.DNSNames {
-			if strings.EqualFold(dns, name) {
-				return nil
-			}
-		}
-		for _, uri := range leaf.URIs {
-			if uri.String() == name {
-				return nil
-			}
-		}
-	}
-	return ErrForbidden
-}
+// BearerToken returns the token of the request's only Authorization header,
+// false if there is none (RFC 6750, section 2.1).
+func BearerToken(r *http.Request) (string, bool) { return authorization(r, "Bearer") }
 
 // authorization returns what follows the scheme in the only Authorization
 // header. Two such headers are refused: intermediaries differ in which counts.
@@ -175,13 +94,22 @@ func authorization(r *http.Request, scheme string) (string, bool) {
 	return strings.TrimSpace(rest), ok && strings.EqualFold(given, scheme)
 }
 
-func digest(what string, s Secret) ([sha256.Size]byte, error) {
+// value is the secret's present one.
+func (s Secret) value(what string) (string, error) {
 	value, err := s()
 	if err != nil {
-		return [sha256.Size]byte{}, fmt.Errorf("%s: %w", what, err)
+		return "", fmt.Errorf("%s: %w", what, err)
 	}
 	if value == "" {
-		return [sha256.Size]byte{}, fmt.Errorf("%s: the secret is empty; set it, or remove this credential", what)
+		return "", fmt.Errorf("%s: the secret is empty; set it, or remove this credential", what)
+	}
+	return value, nil
+}
+
+func digest(what string, s Secret) ([sha256.Size]byte, error) {
+	value, err := s.value(what)
+	if err != nil {
+		return [sha256.Size]byte{}, err
 	}
 	return sha256.Sum256([]byte(value)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"sort"
 	"time"
@@ -89,6 +90,9 @@ type Source struct {
 	// Auth lists what is accepted; any one passes, so that a credential can be
 	// rotated. It must not be empty: see [Anonymous].
 	Auth []Authenticator
+	// Allow are the networks that requests may come from, beside what Auth asks;
+	// none are all. Behind a proxy it needs Options.TrustedProxies.
+	Allow []netip.Prefix
 }
 
 var sourceName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)

@@ -26,77 +26,12 @@ type problem struct {
 	Quarantine string `json:"quarantine,omitempty"`
 }
 
-// reason names a kind of refusal: the end of the problem's type, the log's
-// reason and the metric's label.
-type reason string
-
-const (
-	reasonNotFound        reason = "not-found"
-	reasonMethod          reason = "method-not-allowed"
-	reasonUnauthenticated reason = "unauthenticated"
-	reasonForbidden       reason = "forbidden"
-	reasonAuthUnavailable reason = "authentication-unavailable"
-	reasonMediaType       reason = "unsupported-media-type"
-	reasonEncoding        reason = "unsupported-content-encoding"
-	reasonBodyTooLarge    reason = "body-too-large"
-	reasonAlertTooLarge   reason = "alert-too-large"
-	reasonTooManyAlerts   reason = "too-many-alerts"
-	reasonBodyTimeout     reason = "body-timeout"
-	reasonBodyIncomplete  reason = "body-incomplete"
-	reasonUndecodable     reason = "undecodable"
-	reasonHandshake       reason = "unknown-handshake"
-	reasonBusy            reason = "busy"
-	reasonClosing         reason = "shutting-down"
-	reasonNotDurable      reason = "not-durable"
-	reasonInternal        reason = "internal"
-)
-
-func (r reason) title() string {
-	switch r {
-	case reasonNotFound:
-		return "No such source"
-	case reasonMethod:
-		return "Method not allowed"
-	case reasonUnauthenticated:
-		return "Not authenticated"
-	case reasonForbidden:
-		return "Not allowed"
-	case reasonAuthUnavailable:
-		return "Credentials cannot be checked"
-	case reasonMediaType:
-		return "Unsupported media type"
-	case reasonEncoding:
-		return "Unsupported content encoding"
-	case reasonBodyTooLarge:
-		return "Body too large"
-	case reasonAlertTooLarge:
-		return "Alert too large"
-	case reasonTooManyAlerts:
-		return "Too many alerts"
-	case reasonBodyTimeout:
-		return "Body too slow"
-	case reasonBodyIncomplete:
-		return "Body incomplete"
-	case reasonUndecodable:
-		return "Body cannot be decoded"
-	case reasonHandshake:
-		return "Unknown handshake"
-	case reasonBusy:
-		return "Too busy"
-	case reasonClosing:
-		return "Shutting down"
-	case reasonNotDurable:
-		return "Not stored"
-	case reasonInternal:
-		return "Internal error"
-	}
-	return string(r)
-}
-
 // refusal is a request's end without 202.
 type refusal struct {
 	status int
-	reason reason
+	reason Reason
+	// counted is what log and metric say instead, if the sender is not to know.
+	counted Reason
 	// detail is for the sender.
 	detail string
 	// cause is for the log only.
@@ -109,14 +44,26 @@ type refusal struct {
 	challenges []string
 	// hangUp closes the connection: the rest of the body is not wanted.
 	hangUp bool
+	// failed makes it a failed attempt of its address.
+	failed bool
+	// quiet keeps it out of the log.
+	quiet bool
 }
 
-func refuse(status int, why reason, format string, args ...any) *refusal {
+// why is what it is counted as.
+func (f *refusal) why() Reason {
+	if f.counted != "" {
+		return f.counted
+	}
+	return f.reason
+}
+
+func refuse(status int, why Reason, format string, args ...any) *refusal {
 	return &refusal{status: status, reason: why, detail: fmt.Sprintf(format, args...)}
 }
 
 // doubt is the answer wherever the alerts may not be on disk.
-func doubt(why reason, cause error, detail string) *refusal {
+func doubt(why Reason, cause error, detail string) *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, reason: why, detail: detail, cause: cause}
 }
 

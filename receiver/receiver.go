@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -55,6 +56,20 @@ type Options struct {
 	// CommitTimeout bounds how long a request waits for the queue and its
 	// group's publish: 8 s, below the 10 s in which senders commonly give up.
 	CommitTimeout time.Duration
+
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For is
+	// believed. A request from elsewhere comes from where it comes from.
+	TrustedProxies []netip.Prefix
+	// FailureBurst bounds the failed attempts of one client address (of IPv6: of
+	// one /64) in a row: 30. From then on one each FailureEvery is judged, 2 s,
+	// and other requests of that address are answered with 503.
+	FailureBurst int
+	FailureEvery time.Duration
+	// MaxSignatures bounds the signatures that each source remembers, so that
+	// none is accepted twice: 65,536, of some 100 bytes. If more are accepted
+	// within the time that their timestamps are good for, requests are answered
+	// with 503.
+	MaxSignatures int
 }
 
 // Receiver takes webhooks. It is made by [New] and stopped by [Receiver.Close].

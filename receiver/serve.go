@@ -147,18 +147,11 @@ func admit(r *http.Request, src *source) *refusal {
 		f.header = [2]string{"Allow", strings.Join(src.methods, ", ")}
 		return f
 	}
-	switch err := authenticate(r, src.Auth); {
-	case err == nil:
-		return checkMedia(r.Header, src.traits.MediaTypes)
-	case errors.Is(err, ErrUnauthenticated):
-		f := refuse(http.StatusUnauthorized, reasonUnauthenticated, "the credentials are missing or wrong")
-		f.challenges = challenges(src.Auth)
-		return f
-	case errors.Is(err, ErrForbidden):
-		return refuse(http.StatusForbidden, reasonForbidden, "the client certificate is valid, but its names are not allowed here")
-	default:
-		return doubt(reasonAuthUnavailable, err, "credentials cannot be checked now; send again")
+	v := judgeHeaders(r, src.Auth)
+	if !v.passed {
+		return v.refusal(src.Auth)
 	}
+	return checkMedia(r.Header, src.traits.MediaTypes)
 }
 
 // take reads, decodes and encodes. It returns no lines and no refusal if the
