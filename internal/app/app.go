@@ -19,6 +19,7 @@ import (
 	"github.com/tripgen/paramedic/internal/reload"
 	"github.com/tripgen/paramedic/internal/responder"
 	"github.com/tripgen/paramedic/internal/web"
+	"github.com/tripgen/paramedic/receiver"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
 )
 
@@ -64,6 +65,7 @@ type App struct {
 	responder *responder.Responder
 	rules     *reload.Watcher
 	tools     Tools
+	sources   []receiver.Source
 	listener  net.Listener
 	web       *web.Server
 }
@@ -84,7 +86,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, life: newLifecycle(o.Logger), metrics: prometheus.NewRegistry(), id: host + "-" + newID()}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, start := range []func(context.Context) error{
-		a.startBus, a.startTools, a.startReporters, a.startEngine, a.startWorkers, a.startEdges,
+		a.startSources, a.startBus, a.startTools, a.startReporters, a.startEngine, a.startWorkers, a.startEdges,
 	} {
 		if err := start(ctx); err != nil {
 			return nil, errors.Join(err, a.Close(context.WithoutCancel(ctx)))

@@ -43,12 +43,9 @@ func (a *App) startEdges(ctx context.Context) error {
 }
 
 func (a *App) mountReceiver(e *echo.Echo) error {
-	sources, err := receiverSources(a.o.Config.Sources)
-	if err != nil {
-		return err
-	}
 	rx, err := receiver.New(receiver.Options{
-		Sources: sources, Publisher: a.bus, Log: a.o.Logger.With("part", "receiver"), Metrics: a.metrics, Now: time.Now, IDs: newID,
+		Sources: a.sources, TrustedProxies: a.o.Config.TrustedProxies,
+		Publisher: a.bus, Log: a.o.Logger.With("part", "receiver"), Metrics: a.metrics, Now: time.Now, IDs: newID,
 	})
 	if err != nil {
 		return err

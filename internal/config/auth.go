@@ -53,8 +53,8 @@ type Entra struct {
 // OIDC is a token of any issuer of OpenID Connect, such as OAuth 2 client credentials yield.
 type OIDC struct {
 	Issuer, Audience string
-	// Claims are what else the token must say, each exactly.
-	Claims map[string]string
+	// Claims are what else the token must say: for each name, one of the values.
+	Claims map[string][]string
 	// Keys is the URL of the issuer's keys; empty where the issuer's own description names it.
 	Keys string
 }

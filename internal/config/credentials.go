@@ -110,11 +110,14 @@ func (f field) oidc() OIDC {
 	return o
 }
 
-func (f field) claims() map[string]string {
+func (f field) claims() map[string][]string {
 	entries, _ := f.entries()
-	claims := make(map[string]string, len(entries))
+	claims := make(map[string][]string, len(entries))
 	for _, e := range entries {
-		claims[e.key.Value], _ = e.value.text()
+		for _, v := range e.value.oneOrMore() {
+			value, _ := v.text()
+			claims[e.key.Value] = append(claims[e.key.Value], value)
+		}
 	}
 	return claims
 }
