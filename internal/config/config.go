@@ -22,6 +22,7 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded-For is believed; without any it is not looked at.
 	TrustedProxies []netip.Prefix
 	Clusters       []Cluster
+	Azure          []AzureAccount
 	Reporters      Reporters
 	Worker         Worker
 	API            API
@@ -168,6 +169,9 @@ func (c *Config) CheckSecrets() error {
 		for _, one := range s.Auth.secrets() {
 			check(one)
 		}
+	}
+	for _, a := range c.Azure {
+		check(a.ClientSecret)
 	}
 	for _, w := range c.Reporters.Webhooks {
 		check(w.Bearer)

@@ -20,6 +20,7 @@ func (d *decoder) config(root field) Config {
 		"sources":        func(f field) { sources = &f },
 		"trustedProxies": func(f field) { c.TrustedProxies = f.proxies() },
 		"clusters":       func(f field) { c.Clusters = f.clusters() },
+		"azure":          func(f field) { c.Azure = f.azure() },
 		"reporters":      func(f field) { c.Reporters = f.reporters(c.Reporters) },
 		"worker": func(f field) {
 			f.mapping(fields{"concurrency": func(f field) { c.Worker.Concurrency = f.integer(1, 1000) }})
@@ -31,7 +32,7 @@ func (d *decoder) config(root field) Config {
 				"format": func(f field) { c.Log.Format = Format(f.choice([]string{string(JSON), string(Text)})) },
 			})
 		},
-		"redis": nil, "azure": nil, "prometheus": nil, "alertmanagers": nil,
+		"redis": nil, "prometheus": nil, "alertmanagers": nil,
 	})
 	// These two are judged by the address and the certificates, wherever in the file those stand.
 	if sources != nil {

@@ -126,6 +126,8 @@ func TestCheckSecretsNamesEveryPlace(t *testing.T) {
   - {name: a, type: alertmanager, auth: {bearer: [{env: THERE}, {env: GONE}]}}
   - {name: b, type: alertmanager, auth: {basic: {username: u, password: {file: f}}}}
   - {name: c, type: grafana, auth: {urlToken: [{token: {env: GONE}}, {env: THERE}], hmac: {preset: grafana, secret: {file: f}}}}
+azure: {a: {subscription: 3f9a0c1e-52d7-4b86-9f10-6a7b8c9d0e1f, credential: client-secret, tenant: 0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0,
+  clientID: 11112222-3333-4444-8555-666677778888, clientSecret: {env: GONE}}}
 reporters: {webhook: {w: {url: "https://e/", auth: {bearer: {env: GONE}}, signature: {env: GONE}}}}
 api: {auth: {tokens: [{name: t, role: admin, token: {env: GONE}}]}}
 `), nil
