@@ -163,7 +163,8 @@ func newRunsWatchCmd(c *connection) *cobra.Command {
 		Use:   "watch [RUN]",
 		Short: "Follow the ledger, or one run from its beginning, until interrupted",
 		Long: `Follows what is decided and done, a line each, until it is interrupted. With
---exit it ends when the run ends. Exit code 0: cured, 3: ended otherwise.`,
+--exit it ends when the run ends. Exit code 0: cured or restored, 3: ended
+otherwise.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if exit && len(args) == 0 {
@@ -220,7 +221,7 @@ func (w *watch) verdict(err error) error {
 	if err != nil && !errors.Is(err, client.ErrStop) {
 		return err
 	}
-	if w.exit && w.ended != engine.Cured {
+	if w.exit && w.ended != engine.Cured && w.ended != engine.Restored {
 		return errFindings
 	}
 	return nil
@@ -251,8 +252,9 @@ func newRunsCancelCmd(c *connection) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cancel RUN",
 		Short: "End a run",
-		Long:  `Ends a run. An action that is under way is not broken off: cancel when its outcome is known.`,
-		Args:  cobra.ExactArgs(1),
+		Long: `Ends a run. An action that is under way is not broken off: cancel when its outcome is known.
+What a run did that stands until its restore stays as it is.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cl, err := c.client()
 			if err != nil {

@@ -133,6 +133,8 @@ func (s *State) applyToRun(id string, ev Event, at time.Time) error {
 		s.merge(r, s.Runs[e.Into])
 	case RunAllowed:
 		s.allowed(r, e, at)
+	case RunStanding:
+		s.stands(r, at)
 	case RunEnded:
 		s.ended(r, e, at)
 	}
@@ -185,20 +187,28 @@ func (s *State) allowed(r *Run, e RunAllowed, at time.Time) {
 	past.Run, past.Attempt, past.EndedAt = r.ID, e.Attempt, time.Time{}
 }
 
+// stands gives up what a run has that did what it was to do. Whether the rule is
+// to be trusted shows when that is put back.
+func (s *State) stands(r *Run, at time.Time) {
+	s.Last[r.Rule] = LastRun{Run: r.ID, Outcome: Cured, EndedAt: at}
+	s.freed(r, at)
+}
+
 func (s *State) ended(r *Run, e RunEnded, at time.Time) {
 	switch e.Outcome {
 	case Uncured, Undetermined:
 		if r.Acted > 0 {
 			s.Uncured[r.Rule]++
 		}
-	case Cured:
+	case Cured, Restored:
 		delete(s.Uncured, r.Rule)
 	case SelfResolved, Observed, Shadowed, HeldBack, Denied, Unapproved, Merged, Cancelled:
 		// These say nothing about whether the rule cures.
 	}
 	if r.Acted > 0 {
 		s.Last[r.Rule] = LastRun{Run: r.ID, Outcome: e.Outcome, EndedAt: at}
-		if past := s.Past[pastKey(r.Rule, r.Target)]; past != nil && past.Run == r.ID {
+		// What comes after a restore is a new start, and no relapse.
+		if past := s.Past[pastKey(r.Rule, r.Target)]; past != nil && past.Run == r.ID && e.Outcome != Restored {
 			past.EndedAt = at
 		}
 	}

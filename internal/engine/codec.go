@@ -86,6 +86,9 @@ func (VerifyStarted) Kind() string { return "verify.started" }
 func (VerifyWaiting) Kind() string { return "verify.waiting" }
 
 // Kind implements Event.
+func (RunStanding) Kind() string { return "run.standing" }
+
+// Kind implements Event.
 func (AttemptFailed) Kind() string { return "attempt.failed" }
 
 // Kind implements Event.
@@ -141,6 +144,7 @@ func decoders() map[string]decodeFunc {
 		ApprovalGiven{}.Kind():  decode[ApprovalGiven],
 		VerifyStarted{}.Kind():  decode[VerifyStarted],
 		VerifyWaiting{}.Kind():  decode[VerifyWaiting],
+		RunStanding{}.Kind():    decode[RunStanding],
 		AttemptFailed{}.Kind():  decode[AttemptFailed],
 		UndoStarted{}.Kind():    decode[UndoStarted],
 		RunParked{}.Kind():      decode[RunParked],

@@ -233,11 +233,19 @@ func (d *decider) endAsking(rule *Rule, o RunFinal, format string, args ...any) 
 // withoutRule ends a run whose rule cannot be had. A repeat of its alert starts
 // one under the rules in force.
 func (d *decider) withoutRule(err error) {
-	if u := d.run.Undoing; u != nil {
+	switch u := d.run.Undoing; {
+	case u != nil:
 		d.endAsking(nil, Uncured, "%s; what it did is not all put back: %v", u.Reason, err)
 		return
+	case d.run.Standing:
+		d.endAsking(nil, Uncured, "what it did is not put back: %v", err)
+		return
 	}
-	d.endAsking(nil, HeldBack, "%v", err)
+	left := ""
+	if d.run.Done > 0 {
+		left = "; what its attempt did is left as it is"
+	}
+	d.endAsking(nil, HeldBack, "%v%s", err, left)
 }
 
 func (d *decider) escalate(rule *Rule, reason string) {

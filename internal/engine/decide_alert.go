@@ -103,13 +103,26 @@ func (d *decider) onResolve() {
 	if d.run.Undoing != nil && d.run.Phase != PhaseParked {
 		return // what was done is put back all the same
 	}
+	// What it comes to is for the rule to say only where something was done.
+	var rule *Rule
+	if d.run.Done > 0 || d.run.Phase == PhaseVerifying {
+		var err error
+		if rule, err = d.rule(); err != nil && d.run.Phase != PhaseParked && d.run.Phase != PhaseExecuting {
+			d.withoutRule(err)
+			return
+		}
+	}
 	switch d.run.Phase {
-	case PhasePlanning, PhaseHeld, PhaseChecking, PhaseApproval, PhaseRetrying:
-		d.end(SelfResolved, "the alert resolved before the next action")
+	case PhasePlanning, PhaseHeld, PhaseChecking, PhaseApproval, PhaseRetrying, PhaseStanding:
+		d.over(rule)
 	case PhaseVerifying:
-		d.checkCured()
+		if rule.Restore {
+			d.restore(rule)
+			return
+		}
+		d.checkCured(rule)
 	case PhaseParked:
-		d.end(Undetermined, "the alert resolved; %s", d.run.Why)
+		d.unsettled(rule, false, "%s; %s", becauseResolved, d.run.Why)
 	case PhaseExecuting, PhaseUndoing, PhaseEnded:
 		// An action under way is seen through, and then verified.
 	}

@@ -59,7 +59,7 @@ func (d *decider) obeyForRun(c Command) string {
 		return err.Error()
 	}
 	if c.Verb == Deny {
-		d.endAsking(rule, Denied, "denied by %s: %s", c.By, c.Reason)
+		d.giveUpRun(rule, Denied, "denied by %s: %s", c.By, c.Reason)
 		return ""
 	}
 	d.emit(ApprovalGiven{Run: d.run.ID, Plan: c.Plan, By: c.By})

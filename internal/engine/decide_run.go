@@ -63,7 +63,7 @@ func (d *decider) relapse(rule *Rule) bool {
 // judge asks every guard, and goes on as the mode says.
 func (d *decider) judge(rule *Rule) {
 	if !d.firing() {
-		d.end(SelfResolved, "the alert resolved before the next action")
+		d.over(rule)
 		return
 	}
 	mode := d.mode(rule)
@@ -91,7 +91,7 @@ func (d *decider) judge(rule *Rule) {
 		if d.run.Guard != "" {
 			why = fmt.Sprintf("%s, after it was held by %s: %s", why, d.run.Guard, d.run.Why)
 		}
-		d.endAsking(rule, HeldBack, "%s", why)
+		d.giveUpRun(rule, HeldBack, "%s", why)
 	case v.held():
 		d.hold(v)
 	default:
@@ -119,7 +119,7 @@ func (d *decider) act(rule *Rule, mode Mode, spends []Spend) {
 // goes on, and people must know.
 func (d *decider) refrain(rule *Rule, o RunFinal, format string, args ...any) {
 	if d.run.Acted > 0 {
-		d.endAsking(rule, o, format, args...)
+		d.giveUpRun(rule, o, format, args...)
 		return
 	}
 	d.end(o, format, args...)
@@ -149,6 +149,10 @@ func (d *decider) mode(rule *Rule) Mode {
 
 // executed goes on after an action: with the next one, or to the verification.
 func (d *decider) executed(rule *Rule) {
+	if rule.Restore && !d.firing() {
+		d.restore(rule)
+		return
+	}
 	if d.run.Done < len(d.attempt(rule).Do) {
 		// The world may have changed while the last action ran.
 		d.rejudge(rule)
@@ -160,7 +164,7 @@ func (d *decider) executed(rule *Rule) {
 		d.issueVerify(rule, d.run.VerifyUntil)
 		return
 	}
-	d.checkCured()
+	d.checkCured(rule)
 }
 
 // issueVerify asks for the probes, until the wait for the cure is over.
@@ -189,7 +193,7 @@ func (d *decider) verified(rule *Rule, t Task, res Result) {
 	case !res.Verified:
 		d.attemptFailed(rule, true, "not cured: %s", unmet(res.Checks))
 	default:
-		d.checkCured()
+		d.checkCured(rule)
 	}
 }
 
@@ -223,12 +227,7 @@ func unmet(checks []Check) string {
 
 // checkCured looks whether everything that the verification asks for holds, and
 // has held for as long as it must.
-func (d *decider) checkCured() {
-	rule, err := d.rule()
-	if err != nil {
-		d.withoutRule(err)
-		return
-	}
+func (d *decider) checkCured(rule *Rule) {
 	v := d.attempt(rule).Verify
 	if len(v.Probes) > 0 && d.run.ProbesAt.IsZero() || d.run.RetryTask == TaskVerify {
 		return // the probes' answer, or its absence, comes on its own
@@ -252,6 +251,10 @@ func (d *decider) checkCured() {
 			}
 			return
 		}
+	}
+	if rule.Restore {
+		d.stand(rule, cure(v))
+		return
 	}
 	d.end(Cured, "%s", cure(v))
 }

@@ -15,7 +15,7 @@ func (d *decider) undoes(rule *Rule) bool {
 
 // nextUndo is the newest action of the attempt that is yet to be put back.
 func (d *decider) nextUndo(rule *Rule) (DoneAction, bool) {
-	if !d.attempt(rule).Undo {
+	if !rule.undoes(d.run.Attempt) {
 		return DoneAction{}, false
 	}
 	for _, done := range slices.Backward(d.run.Actions) {
@@ -30,7 +30,11 @@ func (d *decider) nextUndo(rule *Rule) (DoneAction, bool) {
 // back is always the safer way, and the alert may have resolved by now.
 func (d *decider) undo(rule *Rule) {
 	done, ok := d.nextUndo(rule)
-	if !ok {
+	switch {
+	case !ok && d.run.leaves():
+		d.left(rule)
+		return
+	case !ok:
 		d.fail(rule, d.run.Undoing.Seen, "%s; %s", d.run.Undoing.Reason, d.undone(rule, ""))
 		return
 	}

@@ -21,7 +21,7 @@ func (d *decider) wake(id string) {
 	case PhaseHeld:
 		d.rejudge(rule)
 	case PhaseApproval:
-		d.endAsking(rule, Unapproved, "nobody approved within %s", rule.Guards.Approval)
+		d.giveUpRun(rule, Unapproved, "nobody approved within %s", rule.Guards.Approval)
 	case PhaseRetrying:
 		d.again(rule)
 	case PhaseExecuting, PhaseUndoing:
@@ -29,8 +29,8 @@ func (d *decider) wake(id string) {
 	case PhaseVerifying:
 		d.verifyDue(rule)
 	case PhaseParked:
-		d.endAsking(rule, Undetermined, "nobody settled it: %s", d.run.Why)
-	case PhaseEnded:
+		d.unsettled(rule, true, "nobody settled it: %s", d.run.Why)
+	case PhaseStanding, PhaseEnded:
 	}
 }
 
@@ -44,21 +44,21 @@ func (d *decider) unanswered(rule *Rule) {
 }
 
 // rejudge asks the guards again. A hold may stand in the middle of an attempt,
-// with a plan still to make.
+// with a plan still to make; or keep a run from restoring, which is not to be once
+// an alert of it fires again.
 func (d *decider) rejudge(rule *Rule) {
-	if d.run.Undoing != nil {
+	switch {
+	case d.run.Undoing != nil:
 		d.undo(rule)
-		return
-	}
-	if len(d.run.Plans) < len(d.attempt(rule).Do) {
-		if !d.firing() {
-			d.end(SelfResolved, "the alert resolved before the next action")
-			return
-		}
+	case d.run.Standing:
+		d.stand(rule, "an alert fires again, and nothing was put back yet")
+	case len(d.run.Plans) == len(d.attempt(rule).Do):
+		d.judge(rule)
+	case !d.firing():
+		d.over(rule)
+	default:
 		d.issuePlan()
-		return
 	}
-	d.judge(rule)
 }
 
 // again asks a task that failed in a way that may pass.
@@ -67,7 +67,7 @@ func (d *decider) again(rule *Rule) {
 	case d.run.Undoing != nil:
 		d.undo(rule)
 	case !d.firing():
-		d.end(SelfResolved, "the alert resolved before the next action")
+		d.over(rule)
 	case d.run.RetryTask == TaskPlan:
 		d.issuePlan()
 	default:
@@ -92,7 +92,7 @@ func (d *decider) verifyDue(rule *Rule) {
 		d.attemptFailed(rule, true, "not cured: the alert still fires %s after the action", v.Within)
 		return
 	}
-	d.checkCured()
+	d.checkCured(rule)
 }
 
 // verifyAgain asks for the probes once more, for what is left of the wait.

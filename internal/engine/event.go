@@ -212,6 +212,14 @@ type AttemptFailed struct {
 	Seen bool `json:"seen,omitempty"`
 }
 
+// RunStanding says that a run did what it was to do, and that what it did stays
+// as it is until its alerts resolve and it is put back. Until then the run does
+// not have its target, and counts as no run at work.
+type RunStanding struct {
+	Run    string `json:"run"`
+	Reason string `json:"reason"`
+}
+
 // UndoStarted says that an attempt failed, and that what it did is put back
 // before anything else. AttemptFailed follows when that is done.
 type UndoStarted struct {
@@ -221,6 +229,9 @@ type UndoStarted struct {
 	// Seen is as in AttemptFailed, and as of now: the AttemptFailed that follows
 	// says it again, but is no newer sign.
 	Seen bool `json:"seen,omitempty"`
+	// Ends says that the attempt did not fail, but is over, and how the run ends
+	// when all is put back: RunEnded follows in place of AttemptFailed.
+	Ends RunFinal `json:"ends,omitempty"`
 }
 
 // RunParked says that it is not known whether an action was applied. The run
@@ -303,4 +314,6 @@ const (
 	Merged RunFinal = "merged"
 	// Cancelled: a person ended it.
 	Cancelled RunFinal = "cancelled"
+	// Restored: its alert resolved, and what it did is put back, as its rule says.
+	Restored RunFinal = "restored"
 )

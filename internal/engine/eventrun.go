@@ -34,6 +34,8 @@ func eventRun(ev Event) (string, bool) {
 		return e.Run, true
 	case VerifyWaiting:
 		return e.Run, true
+	case RunStanding:
+		return e.Run, true
 	case AttemptFailed:
 		return e.Run, true
 	case UndoStarted:

@@ -50,10 +50,10 @@ func (d *decider) inhibiting(in Inhibitor) alert.EpisodeID {
 	return first
 }
 
-// atWork counts the active runs of a rule whose mode may act, but for this one.
+// atWork counts the runs of a rule at work whose mode may act, but for this one.
 func (d *decider) atWork(rule string) int {
 	n := d.st.index.acting[rule]
-	if rule == d.run.Rule && d.run.Mode.Acts() && !d.supposed {
+	if rule == d.run.Rule && d.run.atWork() && !d.supposed {
 		n--
 	}
 	return n
@@ -95,7 +95,7 @@ func (d *decider) lacks(r Requirement) string {
 		switch {
 		case !known:
 			return "no run of it that acted is remembered"
-		case last.Outcome != Cured:
+		case last.Outcome != Cured && last.Outcome != Restored:
 			return fmt.Sprintf("its last run that acted, %s, ended %s", last.Run, last.Outcome)
 		}
 		return ""

@@ -56,7 +56,7 @@ func (v verdict) held() bool { return v.guard != "" }
 func (d *decider) hold(v verdict) {
 	latest := d.at.Add(holdAtMost)
 	rule, err := d.rule()
-	if err == nil && rule.Guards.Freshness > 0 && d.run.Undoing == nil {
+	if err == nil && rule.Guards.Freshness > 0 && d.run.Undoing == nil && !d.run.Standing {
 		latest = later(d.evidence().Add(rule.Guards.Freshness), d.at.Add(time.Second))
 	}
 	until := v.until
@@ -165,12 +165,17 @@ func (d *decider) unpaused(rule *Rule) verdict {
 
 func (d *decider) free(*Rule) verdict {
 	if other, ok := d.st.index.holders[d.run.Target.String()]; ok && other != d.run.ID {
-		return verdict{
-			guard: GuardBusy, reason: fmt.Sprintf("run %s of rule %s is at work on %s", other, d.st.Runs[other].Rule, d.run.Target),
-			waits: waitTarget(d.run.Target),
-		}
+		return busy(d.st.Runs[other])
 	}
 	return verdict{}
+}
+
+// busy is the verdict while a run has its target for itself.
+func busy(other *Run) verdict {
+	return verdict{
+		guard: GuardBusy, reason: fmt.Sprintf("run %s of rule %s is at work on %s", other.ID, other.Rule, other.Target),
+		waits: waitTarget(other.Target),
+	}
 }
 
 func (d *decider) calm(rule *Rule) verdict {

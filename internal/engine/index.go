@@ -16,13 +16,13 @@ type index struct {
 	// tasks leads from an outstanding task to its run.
 	tasks map[string]string
 	// handling leads from rule and target, stated or canonical, and from rule
-	// and group, to active runs.
+	// and group, to active runs that more alerts may join.
 	handling map[string][]string
 	// holders leads from a canonical target to the run that has it; holding
 	// counts them by rule.
 	holders map[string]string
 	holding map[string]int
-	// acting counts the active runs whose mode may act, by rule.
+	// acting counts the runs at work whose mode may act, by rule.
 	acting map[string]int
 	// waiting are the held runs, by what they wait for: see waits.go.
 	waiting map[string]map[string]struct{}
@@ -54,7 +54,7 @@ func (x *index) add(r *Run) {
 		at, _ := slices.BinarySearch(x.handling[k], r.ID)
 		x.handling[k] = slices.Insert(x.handling[k], at, r.ID)
 	}
-	if r.Mode.Acts() {
+	if r.atWork() {
 		x.acting[r.Rule]++
 	}
 	if r.Holds() {
@@ -87,7 +87,7 @@ func (x *index) remove(r *Run) {
 			x.handling[k] = ids
 		}
 	}
-	if r.Active() && r.Mode.Acts() {
+	if r.atWork() {
 		uncount(x.acting, r.Rule)
 	}
 	if r.Holds() {
@@ -125,7 +125,11 @@ func uncount(counts map[string]int, key string) {
 	}
 }
 
+// handlingKeys are what more alerts find a run by that they join.
 func handlingKeys(r *Run) []string {
+	if r.leaves() {
+		return nil
+	}
 	keys := []string{pastKey(r.Rule, r.Stated)}
 	if r.Canonical() && r.Target != r.Stated {
 		keys = append(keys, pastKey(r.Rule, r.Target))

@@ -81,11 +81,18 @@ type Rule struct {
 	Mode   Mode
 	Guards Guards
 	// Unless holds a run while any of them is at work.
-	Unless    []Inhibitor
-	Attempts  []Attempt
+	Unless   []Inhibitor
+	Attempts []Attempt
+	// Restore says that what an attempt did stays only while an alert of the run
+	// fires, and is put back then, the last action first. It implies Undo, and is
+	// for attempts whose actions can all be put back.
+	Restore   bool
 	Otherwise []Routing
 	Report    []Routing
 }
+
+// undoes reports whether a rung puts back what it did when it fails.
+func (r *Rule) undoes(attempt int) bool { return r.Restore || r.Attempts[attempt].Undo }
 
 // Routing is a route as a rule states it.
 type Routing struct {
@@ -105,7 +112,7 @@ type Route struct {
 type Inhibitor struct {
 	// Text is how the rule states it, for reasons.
 	Text string
-	// Rule holds while that rule has an active run whose mode may act.
+	// Rule holds while that rule has a run at work whose mode may act.
 	Rule string
 	// Alert reports whether a firing alert, other, holds a run that began with
 	// own. AlertName is the only name that such an alert can have, empty if it
@@ -183,9 +190,10 @@ type RuleState string
 
 // The states that a rule can be required to be in.
 const (
-	// RuleIdle: it has no active run whose mode may act.
+	// RuleIdle: it has no run at work whose mode may act.
 	RuleIdle RuleState = "idle"
-	// RuleCured: it is idle, and the last of its runs that acted cured.
+	// RuleCured: it is idle, and the last of its runs that acted cured, stands or
+	// was restored.
 	RuleCured RuleState = "cured"
 	// RuleTrusted: its breaker has not turned it down.
 	RuleTrusted RuleState = "trusted"
@@ -224,7 +232,7 @@ type Attempt struct {
 	Check []Probe
 	Do    []Action
 	// Undo says whether the actions that were done are put back, the last one
-	// first, when the attempt fails.
+	// first, when the attempt fails. A rule's Restore implies it.
 	Undo bool
 	// Verify decides whether the attempt cured.
 	Verify Verify

@@ -22,6 +22,7 @@ const (
 	PhaseExecuting Phase = "executing"
 	PhaseRetrying  Phase = "retrying"
 	PhaseVerifying Phase = "verifying"
+	PhaseStanding  Phase = "standing"
 	PhaseUndoing   Phase = "undoing"
 	PhaseParked    Phase = "parked"
 	PhaseEnded     Phase = "ended"
@@ -86,6 +87,9 @@ type Run struct {
 	CheckedAt   time.Time `json:"checkedAt,omitzero"`
 	VerifyUntil time.Time `json:"verifyUntil,omitzero"`
 	ProbesAt    time.Time `json:"probesAt,omitzero"`
+	// Standing says that the rung did what it was to do, and that what it did stays
+	// until no alert of the run fires: the run gave up its target until then.
+	Standing bool `json:"standing,omitempty"`
 	// Undoing is set while what the rung did is put back.
 	Undoing *Undoing `json:"undoing,omitempty"`
 
@@ -116,10 +120,12 @@ type DoneAction struct {
 	PutBack bool            `json:"putBack,omitempty"`
 }
 
-// Undoing is why an attempt's actions are put back.
+// Undoing is why an attempt's actions are put back, and what comes after: the next
+// rung, or, if Ends says how, the end of the run.
 type Undoing struct {
-	Reason string `json:"reason"`
-	Seen   bool   `json:"seen,omitempty"`
+	Reason string   `json:"reason"`
+	Seen   bool     `json:"seen,omitempty"`
+	Ends   RunFinal `json:"ends,omitempty"`
 }
 
 func newRun(e RunStarted, at time.Time) *Run {
@@ -137,8 +143,15 @@ func (r *Run) Active() bool { return r.Phase != PhaseEnded }
 func (r *Run) Canonical() bool { return r.Target.Name != "" }
 
 // Holds reports whether the run has its target for itself: from the moment that
-// an attempt may act until the end.
-func (r *Run) Holds() bool { return r.Active() && r.Acted > 0 }
+// an attempt may act until the end, but for the time for which it stands.
+func (r *Run) Holds() bool { return r.Acted > 0 && !r.Standing && r.Active() }
+
+// atWork reports whether the run may act before long, and is not one that stands.
+func (r *Run) atWork() bool { return r.Mode.Acts() && !r.Standing && r.Active() }
+
+// leaves reports whether all that the run has left to do is to put back what it
+// did. An alert that comes now is for another run.
+func (r *Run) leaves() bool { return r.Undoing != nil && r.Undoing.Ends != "" }
 
 // awaitsAnswer reports whether a worker's or a person's answer may come before
 // WakeAt.

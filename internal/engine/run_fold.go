@@ -59,13 +59,18 @@ func (r *Run) applyLate(ev Event, at time.Time) {
 		r.Phase, r.VerifyUntil, r.WakeAt = PhaseVerifying, e.Until, e.Until
 	case VerifyWaiting:
 		r.WakeAt, r.Why = e.Until, e.Reason
+	case RunStanding:
+		r.Phase, r.WakeAt, r.Why, r.Guard, r.Waits = PhaseStanding, time.Time{}, e.Reason, "", ""
+		r.Standing, r.Task, r.RetryTask = true, nil, ""
+		r.unheld()
 	case UndoStarted:
 		if e.Seen {
 			r.Evidence = at
 		}
-		r.Phase, r.WakeAt, r.Why = PhaseUndoing, time.Time{}, e.Reason
-		r.Undoing = &Undoing{Reason: e.Reason, Seen: e.Seen}
+		r.Phase, r.WakeAt, r.Why, r.Guard, r.Waits = PhaseUndoing, time.Time{}, e.Reason, "", ""
+		r.Undoing, r.Standing = &Undoing{Reason: e.Reason, Seen: e.Seen, Ends: e.Ends}, false
 		r.Task, r.ActTries = nil, 0
+		r.unheld()
 	case AttemptFailed:
 		if e.Seen && r.Undoing == nil {
 			r.Evidence = at
@@ -181,5 +186,5 @@ func (r *Run) replanned(e Replanned) {
 
 func (r *Run) end(o RunFinal, why string, at time.Time) {
 	r.Phase, r.Outcome, r.Why, r.EndedAt = PhaseEnded, o, why, at
-	r.WakeAt, r.Task, r.Guard, r.Waits = time.Time{}, nil, "", ""
+	r.WakeAt, r.Task, r.Guard, r.Waits, r.Standing = time.Time{}, nil, "", "", false
 }

@@ -27,7 +27,7 @@ type State struct {
 	Past map[string]*Past `json:"past"`
 	// Uncured counts a rule's runs that ended uncured since the last cure.
 	Uncured map[string]int `json:"uncured"`
-	// Last is how the last run of a rule that acted ended.
+	// Last is how the last run of a rule that acted ended: cured, if it stands.
 	Last map[string]LastRun `json:"last"`
 	// Spent are the times at which attempts were counted, by spendKey.
 	Spent    map[string][]time.Time `json:"spent"`

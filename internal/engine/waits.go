@@ -12,12 +12,12 @@ import (
 // What a held run waits for, as RunHeld.Waits names it. When that comes free,
 // the run is judged again before its time:
 //
-//	target TARGET     the run that has the target ends
+//	target TARGET     the run that has the target ends, or stands
 //	pause             a scope is resumed
-//	rule NAME         a run of the rule ends
+//	rule NAME         a run of the rule ends, or stands
 //	alerts            an alert resolves
 //	alerts NAME       an alert of that name resolves
-//	budget NAME KEY   a run that counted against the budget ends
+//	budget NAME KEY   a run that counted against the budget ends, or stands
 const waitPause = "pause"
 
 func waitTarget(t Target) string { return "target " + t.String() }
@@ -74,7 +74,7 @@ func (s *State) resolved(a alert.Alert, at time.Time) {
 	}
 }
 
-// freed wakes what waits for a run that has just ended.
+// freed wakes what waits for a run that has just ended, or stands from now on.
 func (s *State) freed(r *Run, at time.Time) {
 	if r.Acted > 0 {
 		s.wakeAll(at, waitTarget(r.Target))
@@ -84,7 +84,7 @@ func (s *State) freed(r *Run, at time.Time) {
 	}
 	switch {
 	case !r.Mode.Acts():
-	case r.Outcome == Cured || s.index.acting[r.Rule] == 0:
+	case r.Outcome == Cured || r.Outcome == Restored || s.index.acting[r.Rule] == 0:
 		s.wakeSome(at, waitRule(r.Rule), wokenAtOnce, nil)
 	case r.Acted > 0:
 		// The rule is at work as before, on one target less.

@@ -137,11 +137,23 @@ func sayings() []saying {
 		{engine.AttemptFailed{Attempt: 1, Reason: "not ready"}, explain.TopicVerify, "Attempt 2 did not cure: not ready."},
 		{engine.UndoStarted{Attempt: 1, Reason: "not ready"}, explain.TopicAction, "Attempt 2 did not cure, and what it did is put back: not ready."},
 		{
+			engine.UndoStarted{Reason: "the alert resolved", Ends: engine.Restored},
+			explain.TopicAction,
+			"The time of what attempt 1 did is over, and it is put back: the alert resolved.",
+		},
+		{engine.UndoStarted{Reason: "denied by kim", Ends: engine.Denied}, explain.TopicAction, "What attempt 1 did is put back before the run ends: denied by kim."},
+		{
+			engine.RunStanding{Reason: "verified: http"},
+			explain.TopicAction,
+			"Stays as it is until the alert resolves, and is put back then: verified: http.",
+		},
+		{
 			engine.RunParked{Reason: "no answer", Until: at},
 			explain.TopicAction,
 			"It is not known what became of the action; a person is asked until Mar 4 05:06:07 UTC: no answer.",
 		},
 		{engine.RunEnded{Outcome: engine.Cured, Reason: "verified: http"}, explain.TopicEnd, "Cured: verified: http."},
+		{engine.RunEnded{Outcome: engine.Restored, Reason: "put back: scale"}, explain.TopicEnd, "Restored as it was before: put back: scale."},
 		{
 			engine.Escalated{Routes: []engine.Route{{Reporter: "slack", To: "#ops"}, {Reporter: "log"}}, Reason: "not cured"},
 			explain.TopicPerson,

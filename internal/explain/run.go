@@ -18,8 +18,10 @@ func ofRun(ev engine.Event) statement {
 		return statement{TopicRule, fmt.Sprintf("A relapse: attempt %d comes next, where run %s stopped", e.Attempt+1, short(e.After))}
 	case engine.AttemptFailed:
 		return statement{TopicVerify, because(fmt.Sprintf("Attempt %d did not cure", e.Attempt+1), e.Reason)}
+	case engine.RunStanding:
+		return statement{TopicAction, because("Stays as it is until the alert resolves, and is put back then", e.Reason)}
 	case engine.UndoStarted:
-		return statement{TopicAction, because(fmt.Sprintf("Attempt %d did not cure, and what it did is put back", e.Attempt+1), e.Reason)}
+		return statement{TopicAction, because(undoing(e), e.Reason)}
 	case engine.VerifyStarted:
 		return statement{TopicVerify, "Waits for the cure to show until " + clock(e.Until)}
 	case engine.VerifyWaiting:
@@ -32,6 +34,18 @@ func ofRun(ev engine.Event) statement {
 		return statement{TopicPerson, because("People are asked"+through(e.Routes), e.Reason)}
 	}
 	return statement{}
+}
+
+// undoing is what comes before what an attempt did is put back, in words.
+func undoing(e engine.UndoStarted) string {
+	switch e.Ends {
+	case "":
+		return fmt.Sprintf("Attempt %d did not cure, and what it did is put back", e.Attempt+1)
+	case engine.Restored:
+		return fmt.Sprintf("The time of what attempt %d did is over, and it is put back", e.Attempt+1)
+	default:
+		return fmt.Sprintf("What attempt %d did is put back before the run ends", e.Attempt+1)
+	}
 }
 
 // ending is how a run ended, in words.
@@ -59,6 +73,8 @@ func ending(o engine.RunFinal) string {
 		return "Ended in favour of another run"
 	case engine.Cancelled:
 		return "Ended by a person"
+	case engine.Restored:
+		return "Restored as it was before"
 	}
 	return "Ended as " + short(string(o))
 }

@@ -31,6 +31,8 @@ func (r *run) end(id string, e engine.RunEnded) Notice {
 		kind, what = Undetermined, "Rule %s does not know what became of its action on %s"
 	case engine.Cancelled:
 		kind, what = Cancelled, "Rule %s was told to leave %s alone"
+	case engine.Restored:
+		kind, what = Restored, "Rule %s has put %s back as it was"
 	default:
 		kind, what = Kind(e.Outcome), "Rule %s ended its run for %s"
 	}

@@ -135,9 +135,16 @@ func (r *run) event(id string, ev engine.Event) (Notice, bool) {
 		n := r.notice(id, Acting, "", fmt.Sprintf("Rule %s acts on %s, attempt %d: %s", r.rule, r.target, e.Attempt+1, sentence(r.would())))
 		n.Plan, n.Attempt = e.Plan, e.Attempt+1
 		return n, true
+	case engine.RunStanding:
+		r.guard = ""
+		return r.notice(id, Standing, e.Reason, fmt.Sprintf("What rule %s did to %s stays until its alert resolves: %s", r.rule, r.target, sentence(e.Reason))), true
 	case engine.UndoStarted:
 		r.guard = ""
-		n := r.notice(id, Undoing, e.Reason, fmt.Sprintf("Rule %s puts back what attempt %d did to %s: %s", r.rule, e.Attempt+1, r.target, sentence(e.Reason)))
+		kind := Undoing
+		if e.Ends == engine.Restored {
+			kind = Restoring
+		}
+		n := r.notice(id, kind, e.Reason, fmt.Sprintf("Rule %s puts back what attempt %d did to %s: %s", r.rule, e.Attempt+1, r.target, sentence(e.Reason)))
 		n.Attempt = e.Attempt + 1
 		return n, true
 	case engine.AttemptFailed:

@@ -85,6 +85,13 @@ func life() []Record {
 		name := "run-" + string(outcome)
 		groups = append(groups, group(started(name), ended(name, outcome, "the reason")))
 	}
+	groups = append(groups,
+		group(started("night"), engine.RunAllowed{Run: "night", Plan: "p4"}, engine.RunStanding{Run: "night", Reason: "verified: http"}),
+		group(engine.RunHeld{Run: "night", Guard: engine.GuardBusy, Reason: "run relapse is at work on it", Until: until}),
+		group(engine.UndoStarted{Run: "night", Reason: "the alert resolved", Ends: engine.Restored},
+			ended("night", engine.Restored, "the alert resolved; put back: kubernetes.scale")),
+		group(started("denied"), engine.UndoStarted{Run: "denied", Reason: "denied by lee", Ends: engine.Denied}, ended("denied", engine.Denied, "denied by lee")),
+	)
 	return ledger(groups...)
 }
 

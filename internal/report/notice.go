@@ -24,7 +24,11 @@ const (
 	Approved Kind = "approved"
 	// Acting: all guards let the run act.
 	Acting Kind = "acting"
-	// Undoing: one rung of the ladder did not cure, and what it did is put back before anything else.
+	// Standing: the run did what it was to do, which stays until its alert resolves, and is put back then.
+	Standing Kind = "standing"
+	// Restoring: the time for which a run's doing was to stay is over, and it is put back.
+	Restoring Kind = "restoring"
+	// Undoing: one rung of the ladder did not cure, or may not go on, and what it did is put back before anything else.
 	Undoing Kind = "undoing"
 	// AttemptFailed: one rung of the ladder did not cure.
 	AttemptFailed Kind = "failed-attempt"
@@ -43,6 +47,8 @@ const (
 	Unapproved   Kind = "unapproved"
 	Undetermined Kind = "unknown"
 	Cancelled    Kind = "cancelled"
+	// Restored: what the run did is put back, as its rule says.
+	Restored Kind = "restored"
 	// Merged: another run of the rule turned out to have the same target, and goes on for both.
 	Merged Kind = "merged"
 

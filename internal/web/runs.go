@@ -57,7 +57,7 @@ func (s *Server) listRuns(c echo.Context, _ caller) error {
 func outcomes() []engine.RunFinal {
 	return []engine.RunFinal{
 		engine.Cured, engine.Uncured, engine.SelfResolved, engine.Observed, engine.Shadowed, engine.HeldBack,
-		engine.Denied, engine.Unapproved, engine.Undetermined, engine.Merged, engine.Cancelled,
+		engine.Denied, engine.Unapproved, engine.Undetermined, engine.Merged, engine.Cancelled, engine.Restored,
 	}
 }
 

@@ -170,7 +170,7 @@ func ends(r Rule) string {
 // outcomes are the ends of a run in the order in which they are told.
 func outcomes() []engine.RunFinal {
 	return []engine.RunFinal{
-		engine.Cured, engine.Uncured, engine.SelfResolved, engine.Shadowed, engine.Observed, engine.HeldBack, engine.Denied,
+		engine.Cured, engine.Restored, engine.Uncured, engine.SelfResolved, engine.Shadowed, engine.Observed, engine.HeldBack, engine.Denied,
 		engine.Unapproved, engine.Undetermined, engine.Merged, engine.Cancelled,
 	}
 }

@@ -39,7 +39,7 @@ func outcomes() []string {
 	return []string{
 		string(engine.Cured), string(engine.Uncured), string(engine.SelfResolved), string(engine.Observed),
 		string(engine.Shadowed), string(engine.HeldBack), string(engine.Denied), string(engine.Unapproved),
-		string(engine.Undetermined), string(engine.Merged), string(engine.Cancelled),
+		string(engine.Undetermined), string(engine.Merged), string(engine.Cancelled), string(engine.Restored),
 	}
 }
 
