@@ -2,13 +2,14 @@ package receiver_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/internal/bus"
 	"github.com/tripgen/paramedic/receiver"
 )
@@ -54,6 +55,30 @@ func TestOnTheEmbeddedBus(t *testing.T) {
 	if got := r.post(t, "am", body(10_000, strings.Repeat("z", 500))); got.status != 202 {
 		t.Errorf("10,000 alerts: %d %s", got.status, got.body)
 	}
+	alerts, deliveries := map[string]bool{}, map[string]bool{}
+	for _, d := range inboxOf(t, b) {
+		deliveries[d.ID] = true
+		for _, a := range d.Alerts {
+			alerts[a.Labels["instance"]] = true
+		}
+	}
+	if len(deliveries) != senders*each+1 || len(alerts) != 10_000 {
+		t.Errorf("%d deliveries, %d alerts in INBOX", len(deliveries), len(alerts))
+	}
+
+	large := `{"alerts":[` + strings.Repeat(" ", 9<<20)
+	got := r.post(t, "am", large)
+	if got.status != 400 {
+		t.Fatalf("%d %s", got.status, got.body)
+	}
+	if k := findKept(t, b, fmt.Sprint(got.problem(t)["quarantine"])); k.Source != "am" || string(k.Body) != large {
+		t.Errorf("%d of %d bytes in quarantine of %s", len(k.Body), len(large), k.Source)
+	}
+}
+
+// inboxOf reads INBOX to its end.
+func inboxOf(t *testing.T, b *bus.Bus) []alert.Delivery {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	last, err := b.InboxLast(ctx)
@@ -65,48 +90,31 @@ func TestOnTheEmbeddedBus(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inbox.Close()
-	alerts, deliveries := map[string]bool{}, map[string]bool{}
+	var all []alert.Delivery
 	for seq := uint64(0); seq < last; {
 		m, err := inbox.Next(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
 		seq = m.Seq
-		for _, d := range parseLines(t, m.Data) {
-			deliveries[d.ID] = true
-			for _, a := range d.Alerts {
-				alerts[a.Labels["instance"]] = true
-			}
-		}
+		all = append(all, parseLines(t, m.Data)...)
 	}
-	if len(deliveries) != senders*each+1 || len(alerts) != 10_000 {
-		t.Errorf("%d deliveries, %d alerts in INBOX", len(deliveries), len(alerts))
-	}
-	t.Logf("%d deliveries in %d messages", len(deliveries), last)
+	t.Logf("%d deliveries in %d messages", len(all), last)
+	return all
+}
 
-	large := `{"alerts":[` + strings.Repeat(" ", 9<<20)
-	got := r.post(t, "am", large)
-	if got.status != 400 {
-		t.Fatalf("%d %s", got.status, got.body)
+// findKept reads a body from quarantine.
+func findKept(t *testing.T, b *bus.Bus, id string) receiver.Kept {
+	t.Helper()
+	found, err := b.QuarantineFind(t.Context(), id)
+	if err != nil || len(found) != 1 {
+		t.Fatalf("%q: %+v, %v", id, found, err)
 	}
-	last, err = b.QuarantineLast(ctx)
+	body, err := b.QuarantineBody(t.Context(), found[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	var whole strings.Builder
-	for seq := uint64(1); seq <= last; seq++ {
-		m, err := b.QuarantineAt(ctx, seq)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if last > 1 && m.Meta["Paramedic-Part"] != strconv.FormatUint(seq-1, 10) {
-			t.Errorf("headers %v", m.Meta)
-		}
-		whole.Write(m.Data)
-	}
-	if whole.String() != large {
-		t.Errorf("%d of %d bytes in quarantine", whole.Len(), len(large))
-	}
+	return receiver.Kept{ID: found[0].ID, Source: found[0].Source, Headers: found[0].Headers, Body: body}
 }
 
 // A bus that is gone is a 503, not a lie and not a wait.

@@ -69,7 +69,8 @@ type Traits struct {
 	// is accepted too.
 	MediaTypes []string
 	// Headers are kept with a body in quarantine, beside Content-Type and
-	// User-Agent, because a replay needs them. Never one that carries a secret.
+	// User-Agent, because a replay needs them: names, or prefixes such as Ce-*.
+	// Never one that carries a secret: with a prefix, what looks like it is left out.
 	Headers []string
 	// UndecodableStatus answers a body that was put into quarantine: a 4xx, or
 	// 202 for a sender that would stop sending after 4xx.
@@ -112,6 +113,9 @@ func (s Source) validate() error {
 		}
 	}
 	t := s.Decoder.Traits()
+	if err := checkKept(t.Headers); err != nil {
+		return fmt.Errorf("source %q: %w", s.Name, err)
+	}
 	if t.UndecodableStatus != http.StatusAccepted && (t.UndecodableStatus < 400 || t.UndecodableStatus > 499) {
 		return fmt.Errorf("source %q: its decoder answers undecodable bodies with %d: want 202 or a 4xx",
 			s.Name, t.UndecodableStatus)

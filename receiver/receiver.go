@@ -20,7 +20,8 @@ type Publisher interface {
 	// publish whose outcome is in doubt. It returns soon after ctx ends, and
 	// does not keep data.
 	PublishInbox(ctx context.Context, kind, id string, data []byte) (uint64, error)
-	// PublishQuarantine stores a body that could not be handled, likewise.
+	// PublishQuarantine stores a body that could not be handled, likewise, of any
+	// size.
 	PublishQuarantine(ctx context.Context, source, id string, headers map[string]string, data []byte) (uint64, error)
 	// MaxMessage is the size in bytes of the largest message it takes.
 	MaxMessage() int

@@ -46,7 +46,7 @@ func newShelf() *shelf { return &shelf{max: 8 << 20, ids: map[string]bool{}} }
 
 func (s *shelf) MaxMessage() int { return s.max }
 
-func (s *shelf) admit(ctx context.Context, id string, data []byte) error {
+func (s *shelf) admit(ctx context.Context, id string) error {
 	if s.fault != nil {
 		if err := s.fault(ctx); err != nil {
 			return err
@@ -54,9 +54,6 @@ func (s *shelf) admit(ctx context.Context, id string, data []byte) error {
 	}
 	if _, bounded := ctx.Deadline(); !bounded {
 		return errors.New("a publish without a deadline")
-	}
-	if len(data) > s.max {
-		return fmt.Errorf("a message of %d bytes; the most is %d", len(data), s.max)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +71,7 @@ func (s *shelf) PublishInbox(ctx context.Context, kind, id string, data []byte) 
 	if len(data) > s.max/8 {
 		return 0, fmt.Errorf("an INBOX message of %d bytes", len(data))
 	}
-	if err := s.admit(ctx, id, data); err != nil {
+	if err := s.admit(ctx, id); err != nil {
 		return 0, err
 	}
 	s.mu.Lock()
@@ -84,7 +81,7 @@ func (s *shelf) PublishInbox(ctx context.Context, kind, id string, data []byte) 
 }
 
 func (s *shelf) PublishQuarantine(ctx context.Context, source, id string, headers map[string]string, data []byte) (uint64, error) {
-	if err := s.admit(ctx, "q"+id, data); err != nil {
+	if err := s.admit(ctx, "q"+id); err != nil {
 		return 0, err
 	}
 	s.mu.Lock()

@@ -38,34 +38,3 @@ func (b *Bus) Dead(ctx context.Context, from uint64) (*Reader, error) {
 
 // DeadLast is the sequence of the last dead letter; 0 when there never was one.
 func (b *Bus) DeadLast(ctx context.Context) (uint64, error) { return b.last(ctx, StreamDead) }
-
-// PublishQuarantine stores a body that could not be decoded on
-// quarantine.<source>, with headers kept as Msg.Meta, and returns its sequence.
-// It is kept for 90 days; when the stream is full the error is ErrFull.
-func (b *Bus) PublishQuarantine(ctx context.Context, source, id string, headers map[string]string, data []byte) (uint64, error) {
-	if err := checkTokens("source", source); err != nil {
-		return 0, err
-	}
-	ack, err := b.publish(ctx, outgoing{
-		stream: StreamQuarantine, subject: "quarantine." + source, id: id, data: data, meta: headers,
-	})
-	if err != nil {
-		return 0, err
-	}
-	return ack.Sequence, nil
-}
-
-// Quarantine reads the quarantine from sequence from.
-func (b *Bus) Quarantine(ctx context.Context, from uint64) (*Reader, error) {
-	return b.reader(ctx, readerOptions{stream: StreamQuarantine, from: from, sparse: true})
-}
-
-// QuarantineLast is the sequence of the last message of the quarantine.
-func (b *Bus) QuarantineLast(ctx context.Context) (uint64, error) {
-	return b.last(ctx, StreamQuarantine)
-}
-
-// QuarantineAt reads one message of the quarantine; ErrNotFound if it is gone.
-func (b *Bus) QuarantineAt(ctx context.Context, seq uint64) (Msg, error) {
-	return b.get(ctx, StreamQuarantine, seq)
-}

@@ -29,6 +29,8 @@ type readerOptions struct {
 	filter  string // subject; all when empty
 	trimmed bool   // messages may be gone from the front
 	sparse  bool   // messages may be gone anywhere
+	// headersOnly leaves the data where it is
+	headersOnly bool
 }
 
 // Reader yields the messages of a stream in order, each exactly once. A loss on
@@ -70,7 +72,7 @@ func (b *Bus) reader(ctx context.Context, o readerOptions) (*Reader, error) {
 func (r *Reader) open(ctx context.Context) error {
 	cfg := jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckNonePolicy, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.next,
-		FilterSubject: r.o.filter, InactiveThreshold: readIdle, MemoryStorage: true, Replicas: 1,
+		FilterSubject: r.o.filter, InactiveThreshold: readIdle, MemoryStorage: true, Replicas: 1, HeadersOnly: r.o.headersOnly,
 	}
 	conn := r.b.connection()
 	cons, err := r.b.js.CreateConsumer(ctx, r.o.stream, cfg)
@@ -176,6 +178,12 @@ func (r *Reader) step(ctx context.Context, block bool) (Msg, bool, error) {
 		return Msg{}, false, err
 	}
 	return r.accept(ctx, m, d)
+}
+
+// recount makes the consumer again, for the sake of its Pending.
+func (r *Reader) recount(ctx context.Context) error {
+	r.drop()
+	return r.b.retry(ctx, "read "+r.o.stream, r.open)
 }
 
 // repair makes the consumer again, slower each time it breaks at once.

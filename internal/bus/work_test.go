@@ -247,7 +247,7 @@ func TestWorkRefuses(t *testing.T) {
 	}
 }
 
-func TestDeadLettersAndQuarantine(t *testing.T) {
+func TestDeadLetters(t *testing.T) {
 	ctx, b := testContext(t), openEmbedded(t)
 	reason := "no such target:\r\n\"profile\" — π"
 	if err := b.PublishDead(ctx, "korea", "kubernetes.restart", "t-1", reason, []byte("task")); err != nil {
@@ -264,24 +264,5 @@ func TestDeadLettersAndQuarantine(t *testing.T) {
 	got := readTo(t, r, 1)[0]
 	if got.Meta[MetaReason] != reason || got.ID != "t-1" || got.Subject != "dead.korea.kubernetes.restart" {
 		t.Errorf("dead letter is %+v", got)
-	}
-
-	headers := map[string]string{"Content-Type": "application/json", "X-Odd": "a\r\nNats-Msg-Id: forged"}
-	seq, err := b.PublishQuarantine(ctx, "alertmanager", "q-1", headers, []byte("{"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := b.QuarantineAt(ctx, seq)
-	if err != nil || m.ID != "q-1" || string(m.Data) != "{" || fmt.Sprint(m.Meta) != fmt.Sprint(headers) {
-		t.Errorf("quarantined is %+v, %v", m, err)
-	}
-	if r, err = b.Quarantine(ctx, 1); err != nil {
-		t.Fatal(err)
-	}
-	if got := readTo(t, r, seq)[0]; got.Meta["Content-Type"] != "application/json" {
-		t.Errorf("read %+v", got)
-	}
-	if _, err := b.PublishQuarantine(ctx, "alertmanager", "q-2", map[string]string{"X": string(make([]byte, headerReserve))}, nil); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("large headers: %v", err)
 	}
 }

@@ -43,7 +43,7 @@ func (*Decoder) Traits() receiver.Traits {
 		},
 		Headers: []string{
 			"Ce-Specversion", "Ce-Id", "Ce-Type", "Ce-Source", "Ce-Subject", "Ce-Time", "Ce-Dataschema", "Ce-Severity",
-			headerEventType,
+			headerEventType, "Ce-*",
 		},
 		UndecodableStatus: http.StatusBadRequest,
 	}
