@@ -43,7 +43,9 @@ func arrows() []layer {
 		{"receiver/...", []string{"receiver/...", "internal/alert"}},
 		{"receiver/remark", nil},
 		{"receiver/corpus", nil}, // for tests only
-		{"internal/trigger", []string{"internal/engine", "internal/alert"}},
+		{"internal/trigger", []string{
+			"internal/bus", "internal/calendar", "internal/verify", "remediators", "rules", "internal/engine", "internal/alert",
+		}},
 		{"internal/report", []string{"internal/engine", "internal/alert"}},
 		{"internal/report/...", []string{"internal/report", "internal/engine"}},
 		{"internal/web/api", []string{"internal/engine", "internal/alert"}},

@@ -92,28 +92,39 @@ func (k bucket) get(ctx context.Context, key string) (value []byte, rev uint64, 
 	return m.Data, m.Seq, nil
 }
 
-// list reads every key from the leader.
+// list reads every key that has a value from the leader.
 func (k bucket) list(ctx context.Context) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	return out, k.each(ctx, func(key string, m Msg) { out[key] = m.Data })
+}
+
+// revisions reads the revision of every key that has a value, likewise.
+func (k bucket) revisions(ctx context.Context) (map[string]uint64, error) {
+	out := map[string]uint64{}
+	return out, k.each(ctx, func(key string, m Msg) { out[key] = m.Seq })
+}
+
+// each reads every key that has a value from the leader.
+func (k bucket) each(ctx context.Context, see func(key string, m Msg)) error {
 	info, err := k.b.info(ctx, k.stream, jetstream.WithSubjectFilter(k.prefix+">"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := make(map[string][]byte, len(info.State.Subjects))
 	for subject := range info.State.Subjects {
 		key, err := decodeKey(strings.TrimPrefix(subject, k.prefix))
 		if err != nil {
-			return nil, fmt.Errorf("bucket %s: %w", k.stream, err)
+			return fmt.Errorf("bucket %s: %w", k.stream, err)
 		}
-		value, _, err := k.get(ctx, key)
-		if errors.Is(err, ErrNotFound) {
-			continue
+		m, err := k.b.lastOf(ctx, k.stream, subject)
+		switch {
+		case errors.Is(err, ErrNotFound):
+		case err != nil:
+			return err
+		case m.op == "":
+			see(key, m)
 		}
-		if err != nil {
-			return nil, err
-		}
-		out[key] = value
 	}
-	return out, nil
+	return nil
 }
 
 // Claims is the bucket that says who executes which task. Keys are any strings;

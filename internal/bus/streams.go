@@ -19,6 +19,7 @@ const (
 	StreamQuarantine = "QUARANTINE"
 	streamClaims     = "KV_CLAIMS"
 	streamProgress   = "KV_PROGRESS"
+	streamTriggers   = "KV_TRIGGERS"
 	streamPauses     = "KV_PAUSES"
 	streamLeader     = "KV_LEADER"
 	streamSnapshots  = "OBJ_SNAPSHOTS"
@@ -80,6 +81,7 @@ func definitions() []definition {
 		{5, bucket(streamPauses, "$KV.PAUSES.>", 0)},
 		{5, bucket(streamLeader, "$KV.LEADER.>", day)},
 		{5, bucket(streamProgress, "$KV.PROGRESS.>", 0)},
+		{3, bucket(streamTriggers, "$KV.TRIGGERS.>", 0)},
 	}
 }
 

@@ -157,6 +157,27 @@ func (r *Responder) Decided(ctx context.Context, seq uint64) error {
 	}
 }
 
+// RulesAfter waits until the rules in force are others than those of a digest, and
+// returns their digest and their text. Before any are in force, there is nothing to
+// return. The error is ctx's.
+func (r *Responder) RulesAfter(ctx context.Context, digest string) (string, []engine.Source, error) {
+	for {
+		r.mu.RLock()
+		now, changed := r.fold.State.RuleSet, r.changed
+		sources := r.fold.State.RuleSets[now]
+		ready := r.ready
+		r.mu.RUnlock()
+		if ready && now != "" && now != digest {
+			return now, sources, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return "", nil, fmt.Errorf("wait for other rules than %q: %w", digest, ctx.Err())
+		}
+	}
+}
+
 // View calls look with the state, which it must not change or keep.
 func (r *Responder) View(look func(st *engine.State)) {
 	r.mu.RLock()
