@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tripgen/paramedic/internal/manual"
 	"github.com/tripgen/paramedic/rules"
 )
 
@@ -66,8 +67,10 @@ Run it:  paramedic serve --config paramedic.yaml`,
 		newServeCmd(), newDemoCmd(), newCheckCmd(), newVersionCmd(),
 		newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env),
 		newSchemaCmd(), newExplainCmd(), newTestCmd(), newBacktestCmd(env),
-		// Without a Run it is a topic: "paramedic help language".
+		// Without a Run they are topics: "paramedic help language".
 		&cobra.Command{Use: "language", Short: "The rule language", Long: rules.Reference},
+		&cobra.Command{Use: "sources", Short: "Senders of webhooks, and how they authenticate", Long: manual.Sources},
+		&cobra.Command{Use: "responses", Short: "What webhooks are answered, and why", Long: manual.Responses},
 	)
 	return root
 }

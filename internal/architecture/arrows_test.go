@@ -27,6 +27,7 @@ func arrows() []layer {
 		{"internal/explain", []string{"internal/engine", "internal/alert"}},
 		{"internal/bus", nil},
 		{"internal/config", nil},
+		{"internal/manual", nil},
 
 		{"rules/...", []string{"rules/...", "internal/calendar", "internal/engine/...", "internal/explain", "internal/alert"}},
 		{"remediators", []string{"internal/engine"}},
@@ -78,7 +79,7 @@ func arrows() []layer {
 		{"internal/architecture", nil},
 		{"internal/golden", nil}, // for tests only
 		{"cmd/paramedic", []string{
-			"internal/app", "internal/config", "internal/client", "internal/demo", "internal/explain", "internal/ledger",
+			"internal/app", "internal/config", "internal/client", "internal/demo", "internal/explain", "internal/ledger", "internal/manual",
 			"internal/web/api", "internal/engine", "internal/alert", "rules/...", "receiver/...",
 		}},
 	}

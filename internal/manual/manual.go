@@ -1,0 +1,24 @@
+// Package manual holds pages of documentation that are part of the program: what
+// "paramedic help sources" and "paramedic help responses" print. The page on the
+// rule language is rules.Reference.
+//
+// The pages are Markdown without links, so that they read well in a terminal,
+// too. What they show is held by tests: configurations load, mappings compile
+// and make of the body beside them what stands there, and the table of answers
+// is what the receiver answers. Everything here is read only.
+package manual
+
+import _ "embed"
+
+// Sources is the page on sources: how each type of sender and Paramedic are
+// configured for each other, what identifies an alert, and each kind of
+// authentication.
+//
+//go:embed sources.md
+var Sources string
+
+// Responses is the page on what the receiver answers, and what senders make of
+// it.
+//
+//go:embed responses.md
+var Responses string
