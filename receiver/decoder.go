@@ -112,6 +112,9 @@ func (s Source) validate() error {
 			return fmt.Errorf("source %q: auth %d is nil", s.Name, i)
 		}
 	}
+	if err := validNetworks("Allow", s.Allow); err != nil {
+		return fmt.Errorf("source %q: %w", s.Name, err)
+	}
 	t := s.Decoder.Traits()
 	if err := checkKept(t.Headers); err != nil {
 		return fmt.Errorf("source %q: %w", s.Name, err)

@@ -46,7 +46,7 @@ func (rx *Receiver) answerHandshake(w http.ResponseWriter, r *http.Request, m so
 	m.handshake(answer.Status, rx.now().Sub(started))
 	rx.log.LogAttrs(r.Context(), slog.LevelInfo, "webhook handshake answered",
 		slog.String("source", m.name), slog.Int("status", answer.Status),
-		slog.String("detail", printable(answer.What)), slog.String("remote", r.RemoteAddr))
+		slog.String("detail", printable(answer.What)), slog.String("remote", rx.remote(r)))
 	// A failed write means that nobody is there to be told.
 	_ = writeHandshake(w, answer)
 }

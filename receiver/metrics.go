@@ -114,6 +114,6 @@ func (s sourceMetrics) handshake(status int, took time.Duration) {
 
 func (s sourceMetrics) refuse(f *refusal, took time.Duration) {
 	s.all.requests.WithLabelValues(s.name, strconv.Itoa(f.status)).Inc()
-	s.all.refused.WithLabelValues(s.name, string(f.reason)).Inc()
+	s.all.refused.WithLabelValues(s.name, string(f.why())).Inc()
 	s.duration.Observe(took.Seconds())
 }

@@ -18,8 +18,10 @@ const (
 	ReasonToken Reason = "token-invalid"
 	// ReasonTokenKey: the issuer has no such key.
 	ReasonTokenKey Reason = "token-key-unknown"
-	// ReasonTokenTime: it has expired, or is not valid yet.
-	ReasonTokenTime Reason = "token-expired"
+	// ReasonTokenExpired: it was valid once.
+	ReasonTokenExpired Reason = "token-expired"
+	// ReasonTokenEarly: it will be valid.
+	ReasonTokenEarly Reason = "token-not-yet-valid"
 	// ReasonTokenIssuer: it is of another issuer, or tenant.
 	ReasonTokenIssuer Reason = "token-issuer"
 	// ReasonTokenAudience: it is for somebody else.
@@ -67,7 +69,7 @@ func (r Reason) title() string {
 		return "Signature too old"
 	case ReasonReplayed:
 		return "Accepted before"
-	case ReasonToken, ReasonTokenKey, ReasonTokenTime, ReasonTokenIssuer, ReasonTokenAudience, ReasonTokenClaim:
+	case ReasonToken, ReasonTokenKey, ReasonTokenExpired, ReasonTokenEarly, ReasonTokenIssuer, ReasonTokenAudience, ReasonTokenClaim:
 		return "Wrong token"
 	case reasonNotFound:
 		return "No such source"

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 )
 
 // Publisher is where a Receiver stores things: the bus.
@@ -80,9 +82,13 @@ type Receiver struct {
 	publisher Publisher
 	committer *committer
 	budget    *budget
-	log       *slog.Logger
-	now       func() time.Time
-	ids       func() string
+	// unproven is the part of it for bodies whose signature is not checked yet.
+	unproven *budget
+	proxies  []netip.Prefix
+	failures *failures
+	log      *slog.Logger
+	now      func() time.Time
+	ids      func() string
 
 	maxBody        int
 	inboxMessage   int
@@ -96,6 +102,9 @@ type source struct {
 	traits  Traits
 	methods []string
 	metrics sourceMetrics
+	// open says that it lets everybody pass, so there is nothing to guess.
+	open       bool
+	signatures *signatures
 }
 
 // inboxKind is the kind of the INBOX messages written here.
@@ -118,6 +127,9 @@ func New(o Options) (*Receiver, error) {
 		unknown:        m.of(""),
 		publisher:      o.Publisher,
 		budget:         room,
+		unproven:       &budget{limit: unprovenMemory(o), whole: room},
+		proxies:        o.TrustedProxies,
+		failures:       &failures{every: rate.Every(o.FailureEvery), burst: o.FailureBurst},
 		log:            o.Log,
 		now:            o.Now,
 		ids:            o.IDs,
@@ -133,6 +145,9 @@ func New(o Options) (*Receiver, error) {
 			traits:  traits,
 			methods: append([]string{http.MethodPost}, traits.Methods...),
 			metrics: m.of(s.Name),
+
+			open:       slices.ContainsFunc(s.Auth, func(a Authenticator) bool { return a == Anonymous() }),
+			signatures: &signatures{limit: o.MaxSignatures},
 		}
 	}
 	rx.committer = &committer{
@@ -154,6 +169,9 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.BodyTimeout, 30*time.Second)
 	orDefault(&o.PublishTimeout, 5*time.Second)
 	orDefault(&o.CommitTimeout, 8*time.Second)
+	orDefault(&o.FailureBurst, 30)
+	orDefault(&o.FailureEvery, 2*time.Second)
+	orDefault(&o.MaxSignatures, 1<<16)
 	return o
 }
 
@@ -174,11 +192,16 @@ func (o Options) validate() error {
 		return errors.New("MaxBody, MaxQueue and MaxGroup must not be negative")
 	case o.BodyTimeout < 0 || o.PublishTimeout < 0 || o.CommitTimeout < 0:
 		return errors.New("BodyTimeout, PublishTimeout and CommitTimeout must not be negative")
+	case o.FailureBurst < 0 || o.FailureEvery < 0 || o.MaxSignatures < 0:
+		return errors.New("FailureBurst, FailureEvery and MaxSignatures must not be negative")
 	case o.MaxInFlight < handlingMemory(o.MaxBody):
 		return fmt.Errorf("MaxInFlight is %d: a body of MaxBody needs %d", o.MaxInFlight, handlingMemory(o.MaxBody))
 	case o.Publisher.MaxMessage()/inboxShare < minInboxMessage:
 		return fmt.Errorf("the bus takes messages of %d bytes: at least %d are needed",
 			o.Publisher.MaxMessage(), inboxShare*minInboxMessage)
+	}
+	if err := validNetworks("TrustedProxies", o.TrustedProxies); err != nil {
+		return err
 	}
 	seen := make(map[string]bool, len(o.Sources))
 	for _, s := range o.Sources {

@@ -6,9 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -76,7 +74,12 @@ func (rx *Receiver) serve(c echo.Context) error {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout))
 	if refused != nil {
 		id := rx.ids()
-		rx.logRefusal(r, name, id, refused)
+		if refused.failed {
+			rx.countFailure(r)
+		}
+		if !refused.quiet {
+			rx.logRefusal(r, name, id, refused)
+		}
 		m.refuse(refused, rx.now().Sub(started))
 		_ = refused.write(c.Response(), r.URL.EscapedPath()+"#"+id)
 		return nil
@@ -108,10 +111,15 @@ func (rx *Receiver) accept(w http.ResponseWriter, r *http.Request, src *source) 
 	if err := readDeadline(w, time.Now().Add(rx.bodyTimeout)); err != nil {
 		return receipt{}, doubt(reasonInternal, err, "the body cannot be read now")
 	}
-	if refused := admit(r, src); refused != nil {
+	v, refused := rx.admit(r, src)
+	if refused != nil {
 		return receipt{}, refused
 	}
-	share, ok := rx.budget.hold(requestOverhead)
+	room := rx.budget
+	if !v.passed {
+		room = rx.unproven
+	}
+	share, ok := room.hold(requestOverhead)
 	if !ok {
 		return receipt{}, busy()
 	}
@@ -121,8 +129,20 @@ func (rx *Receiver) accept(w http.ResponseWriter, r *http.Request, src *source) 
 			share.release()
 		}
 	}()
-	got, lines, refused := rx.take(w, r, src, share)
+	body, refused := rx.takeBody(w, r, share)
+	if refused != nil {
+		return receipt{}, refused
+	}
+	shown, refused := rx.prove(r, src, &v, body, share)
+	if refused != nil {
+		return receipt{}, refused
+	}
+	// What has left nothing behind may be sent again as it is.
+	kept := false
+	defer func() { shown.end(kept) }()
+	got, lines, refused := rx.take(r, src, body, share)
 	if refused != nil || lines == nil {
+		kept = refused == nil || refused.quarantine != ""
 		return got, refused
 	}
 	handedOn = true
@@ -134,34 +154,14 @@ func (rx *Receiver) accept(w http.ResponseWriter, r *http.Request, src *source) 
 	case err != nil:
 		return receipt{}, doubt(reasonNotDurable, err, "the alerts may not be stored; send again")
 	}
+	kept = true
 	return got, nil
 }
 
-// admit judges a request by its headers.
-func admit(r *http.Request, src *source) *refusal {
-	if src == nil {
-		return refuse(http.StatusNotFound, reasonNotFound, "no source of this name is configured")
-	}
-	if !slices.Contains(src.methods, r.Method) {
-		f := refuse(http.StatusMethodNotAllowed, reasonMethod, "send with %s", strings.Join(src.methods, " or "))
-		f.header = [2]string{"Allow", strings.Join(src.methods, ", ")}
-		return f
-	}
-	v := judgeHeaders(r, src.Auth)
-	if !v.passed {
-		return v.refusal(src.Auth)
-	}
-	return checkMedia(r.Header, src.traits.MediaTypes)
-}
-
-// take reads, decodes and encodes. It returns no lines and no refusal if the
-// request is a handshake, if there is nothing to do, or if the body went into
-// quarantine and the sender wants to hear 202.
-func (rx *Receiver) take(w http.ResponseWriter, r *http.Request, src *source, share *hold) (receipt, [][]byte, *refusal) {
-	body, refused := rx.takeBody(w, r, share)
-	if refused != nil {
-		return receipt{}, nil, refused
-	}
+// take decodes and encodes. It returns no lines and no refusal if the request is
+// a handshake, if there is nothing to do, or if the body went into quarantine
+// and the sender wants to hear 202.
+func (rx *Receiver) take(r *http.Request, src *source, body []byte, share *hold) (receipt, [][]byte, *refusal) {
 	if !share.resize(handlingMemory(len(body))) {
 		return receipt{}, nil, busy()
 	}
@@ -236,7 +236,7 @@ func (rx *Receiver) logReceipt(r *http.Request, source string, got receipt) {
 	if got.alerts > 0 && got.quarantined > 0 {
 		rx.log.LogAttrs(r.Context(), slog.LevelWarn, "webhook accepted in part",
 			slog.String("source", source), slog.String("delivery", got.delivery), slog.Int("alerts", got.alerts),
-			slog.Int("quarantined", got.quarantined), slog.String("detail", got.warnings[0]), slog.String("remote", r.RemoteAddr))
+			slog.Int("quarantined", got.quarantined), slog.String("detail", got.warnings[0]), slog.String("remote", rx.remote(r)))
 		return
 	}
 	if got.ignored != "" {
@@ -256,10 +256,10 @@ func (rx *Receiver) logRefusal(r *http.Request, source, id string, f *refusal) {
 	attrs := []slog.Attr{
 		slog.String("source", source[:min(len(source), 64)]),
 		slog.String("request", id),
-		slog.String("reason", string(f.reason)),
+		slog.String("reason", string(f.why())),
 		slog.Int("status", f.status),
 		slog.String("detail", f.detail),
-		slog.String("remote", r.RemoteAddr),
+		slog.String("remote", rx.remote(r)),
 	}
 	if f.quarantine != "" {
 		attrs = append(attrs, slog.String("quarantine", f.quarantine))

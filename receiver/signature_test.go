@@ -1,0 +1,412 @@
+package receiver_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tripgen/paramedic/receiver"
+)
+
+func macOf(h func() hash.Hash, secret, signed string) []byte {
+	mac := hmac.New(h, []byte(secret))
+	mac.Write([]byte(signed))
+	return mac.Sum(nil)
+}
+
+// hexOf is a signature worked out apart from the code that checks it.
+func hexOf(secret, signed string) string {
+	return hex.EncodeToString(macOf(sha256.New, secret, signed))
+}
+
+func preset(t testing.TB, name, key string, change func(*receiver.Signature)) receiver.Signature {
+	t.Helper()
+	s, ok := receiver.SignaturePreset(name)
+	if !ok {
+		t.Fatalf("no preset %q", name)
+	}
+	if s.Secret = secret(key); change != nil {
+		change(&s)
+	}
+	return s
+}
+
+func signer(t testing.TB, s receiver.Signature, now time.Time) receiver.BodyAuthenticator {
+	t.Helper()
+	a, err := receiver.HMAC(s, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, ok := a.(receiver.BodyAuthenticator)
+	if !ok {
+		t.Fatal("a signature that does not want the body")
+	}
+	return b
+}
+
+// judge asks for the headers and then for the body, as a receiver does.
+func judge(a receiver.BodyAuthenticator, h http.Header, body string) error {
+	r := &http.Request{Header: h}
+	if err := a.Authenticate(r); err != nil {
+		return err
+	}
+	_, err := a.AuthenticateBody(r, []byte(body))
+	return err
+}
+
+// reasonOf is what a refusal is counted as.
+func reasonOf(t *testing.T, err error) receiver.Reason {
+	t.Helper()
+	if err == nil {
+		return "passed"
+	}
+	var d *receiver.Denial
+	if !errors.As(err, &d) || !errors.Is(err, receiver.ErrUnauthenticated) || d.Detail == "" {
+		t.Fatalf("got %v", err)
+	}
+	return d.Reason
+}
+
+// Each was worked out by somebody else's program and published with the scheme.
+func TestPublishedSignatures(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, preset, secret, body string
+		headers                    []string
+		at                         int64
+	}{
+		{
+			"RFC 4231, case 2", "grafana", "Jefe", "what do ya want for nothing?",
+			[]string{"X-Grafana-Alerting-Signature", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"}, 0,
+		},
+		{
+			"RFC 4231, case 2, in capitals", "pagerduty", "Jefe", "what do ya want for nothing?",
+			[]string{"X-PagerDuty-Signature", "v1=5BDCC146BF60754E6A042426089575C75A003F089D2739839DEC58B964EC3843"}, 0,
+		},
+		{
+			"GitHub", "github", "It's a Secret to Everybody", "Hello, World!",
+			[]string{"X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}, 0,
+		},
+		{
+			"Slack", "slack", "8f742231b10e8888abcd99yyyzzz85a5",
+			"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar" +
+				"&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=" +
+				"&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN" +
+				"&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c",
+			[]string{
+				"X-Slack-Signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+				"X-Slack-Request-Timestamp", "1531420618",
+			}, 1531420618,
+		},
+		{
+			"Standard Webhooks", "standard-webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", `{"test": 2432232314}`,
+			[]string{
+				"webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek", "webhook-timestamp", "1614265330",
+				"webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+			}, 1614265330,
+		},
+	} {
+		a := signer(t, preset(t, c.preset, c.secret, nil), time.Unix(c.at, 0))
+		h := headers(c.headers...)
+		if err := judge(a, h, c.body); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if err := judge(a, h, c.body+" "); reasonOf(t, err) != receiver.ReasonSignature {
+			t.Errorf("%s: another body: %v", c.name, err)
+		}
+	}
+}
+
+func headers(pairs ...string) http.Header {
+	h := http.Header{}
+	for i := 0; i < len(pairs); i += 2 {
+		h.Add(pairs[i], pairs[i+1])
+	}
+	return h
+}
+
+func TestPagerDutySignatures(t *testing.T) {
+	t.Parallel()
+	const body = `{"event":{"event_type":"pagey.ping"}}`
+	const wrong = receiver.ReasonSignature
+	good := hexOf("new", body)
+	for _, c := range []struct {
+		name, secret, body string
+		headers            []string
+		want               receiver.Reason
+	}{
+		{"alone", "new", body, []string{"v1=" + good}, "passed"},
+		{"second of two", "new", body, []string{"v1=" + hexOf("old", body) + ",v1=" + good}, "passed"},
+		{"first of two, with a space", "new", body, []string{"v1=" + good + ", v1=" + hexOf("old", body)}, "passed"},
+		{"beside a newer version", "new", body, []string{"v2=xyz,v1=" + good}, "passed"},
+		{"beside rubbish", "new", body, []string{",,=,v1=,v1=zz,v1=" + good + ","}, "passed"},
+		{"another secret", "old", body, []string{"v1=" + good}, wrong},
+		{"another body", "new", body + " ", []string{"v1=" + good}, wrong},
+		{"another version only", "new", body, []string{"v2=" + good}, wrong},
+		{"no version", "new", body, []string{good}, wrong},
+		{"cut off", "new", body, []string{"v1=" + good[:62]}, wrong},
+		{"too long", "new", body, []string{"v1=" + good + "00"}, wrong},
+		{"empty", "new", body, []string{""}, wrong},
+		{"none", "new", body, nil, ""},
+		{"two headers, both right", "new", body, []string{"v1=" + good, "v1=" + good}, wrong},
+		{"two headers, one of them right", "new", body, []string{"v1=" + hexOf("old", body), "v1=" + good}, wrong},
+	} {
+		h := http.Header{}
+		for _, one := range c.headers {
+			h.Add("X-PagerDuty-Signature", one)
+		}
+		a := signer(t, preset(t, "pagerduty", c.secret, nil), startOfTime)
+		if got := reasonOf(t, judge(a, h, c.body)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestGrafanaSignatures(t *testing.T) {
+	t.Parallel()
+	const body, wrong = `{"alerts":[]}`, receiver.ReasonSignature
+	at := strconv.FormatInt(startOfTime.Unix(), 10)
+	for _, c := range []struct {
+		name            string
+		stamped         bool
+		body, signature string
+		timestamp       []string
+		want            receiver.Reason
+	}{
+		{"body alone", false, body, hexOf("s", body), nil, "passed"},
+		{"body alone, and a timestamp that nobody asked for", false, body, hexOf("s", body), []string{at}, "passed"},
+		{"with a timestamp", true, body, hexOf("s", at+":"+body), []string{at}, "passed"},
+		{"timestamp not signed", true, body, hexOf("s", body), []string{at}, wrong},
+		{"timestamp left out", true, body, hexOf("s", at+":"+body), nil, ""},
+		{"timestamp left out on both sides", true, body, hexOf("s", body), nil, ""},
+		{"timestamp emptied on both sides", true, body, hexOf("s", ":"+body), []string{""}, wrong},
+		{"another timestamp", true, body, hexOf("s", at+":"+body), []string{"1772357401"}, wrong},
+		{"two timestamps", true, body, hexOf("s", at+":"+body), []string{at, at}, wrong},
+		{"another secret", false, body, hexOf("t", body), nil, wrong},
+		{"another body", false, body + "\n", hexOf("s", body), nil, wrong},
+		{"with a prefix", false, body, "sha256=" + hexOf("s", body), nil, wrong},
+		{"cut off", false, body, hexOf("s", body)[:10], nil, wrong},
+		{"the one of the empty secret", false, body, hexOf("", body), nil, wrong},
+	} {
+		h := headers("X-Grafana-Alerting-Signature", c.signature)
+		for _, one := range c.timestamp {
+			h.Add("X-Signed-At", one)
+		}
+		a := signer(t, preset(t, "grafana", "s", func(s *receiver.Signature) {
+			if c.stamped {
+				s.TimestampHeader = "X-Signed-At"
+			}
+		}), startOfTime)
+		if got := reasonOf(t, judge(a, h, c.body)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// Timestamps are judged before the body is read: by Authenticate alone.
+func TestTimestamps(t *testing.T) {
+	t.Parallel()
+	const stale, wrong = receiver.ReasonStale, receiver.ReasonSignature
+	now := startOfTime.Unix()
+	for _, c := range []struct {
+		name, at string
+		want     receiver.Reason
+	}{
+		{"now", strconv.FormatInt(now, 10), "passed"},
+		{"as old as may be", strconv.FormatInt(now-300, 10), "passed"},
+		{"a second older", strconv.FormatInt(now-301, 10), stale},
+		{"as far ahead as may be", strconv.FormatInt(now+300, 10), "passed"},
+		{"a second further", strconv.FormatInt(now+301, 10), stale},
+		{"milliseconds", strconv.FormatInt(now*1000, 10), wrong},
+		{"the end of time", "1099511627775", stale},
+		{"too large a number", strings.Repeat("9", 400), wrong},
+		{"1970", "0", wrong},
+		{"negative", "-" + strconv.FormatInt(now, 10), wrong},
+		{"with a sign", "+" + strconv.FormatInt(now, 10), wrong},
+		{"with a zero before it", "0" + strconv.FormatInt(now, 10), wrong},
+		{"with a space", " " + strconv.FormatInt(now, 10), wrong},
+		{"with a fraction", strconv.FormatInt(now, 10) + ".0", wrong},
+		{"in underscores", "1_772_357_400", wrong},
+		{"as a date", "2026-03-01T09:30:00Z", wrong},
+		{"in other digits", "١٧٧٢٣٥٧٤٠٠", wrong},
+		{"empty", "", wrong},
+	} {
+		slack := signer(t, preset(t, "slack", "s", nil), startOfTime)
+		h := headers("X-Slack-Request-Timestamp", c.at, "X-Slack-Signature", "v0="+hexOf("s", "v0:"+c.at+":{}"))
+		if got := reasonOf(t, slack.Authenticate(&http.Request{Header: h})); got != c.want {
+			t.Errorf("in a header, %s: %q, want %q", c.name, got, c.want)
+		}
+		stripe := signer(t, preset(t, "stripe", "s", nil), startOfTime)
+		h = headers("Stripe-Signature", "t="+c.at+",v1="+hexOf("s", c.at+".{}")+",v0=0")
+		want := c.want
+		if c.name == "with a space" {
+			want = wrong // t=, space, number
+		}
+		if got := reasonOf(t, stripe.Authenticate(&http.Request{Header: h})); got != want {
+			t.Errorf("as a parameter, %s: %q, want %q", c.name, got, want)
+		}
+	}
+	stripe := signer(t, preset(t, "stripe", "s", nil), startOfTime)
+	at := strconv.FormatInt(now, 10)
+	for header, want := range map[string]receiver.Reason{
+		"v1=" + hexOf("s", at+".{}") + ",t=" + at:               "passed",
+		"v1=" + hexOf("s", at+".{}"):                            wrong,
+		"t=" + at + ",t=" + at + ",v1=" + hexOf("s", at+".{}"):  wrong,
+		"t=" + at + ",t=1,v1=" + hexOf("s", at+".{}"):           wrong,
+		"t=" + at + ",v1=" + hexOf("s", "."+at+"{}"):            wrong,
+		"t=" + at + ",v0=" + hexOf("s", at+".{}"):               wrong,
+		"t=" + at + ",v1=,v1=" + hexOf("s", at+".{}") + ",v1=aa": "passed",
+	} {
+		if got := reasonOf(t, judge(stripe, headers("Stripe-Signature", header), "{}")); got != want {
+			t.Errorf("%q: %q, want %q", header, got, want)
+		}
+	}
+}
+
+func TestMessageIdentifiersAreSigned(t *testing.T) {
+	t.Parallel()
+	at := strconv.FormatInt(startOfTime.Unix(), 10)
+	sign := func(id, body string) string {
+		return "v1," + base64.StdEncoding.EncodeToString(macOf(sha256.New, "key", id+"."+at+"."+body))
+	}
+	a := signer(t, preset(t, "standard-webhooks", "whsec_"+base64.StdEncoding.EncodeToString([]byte("key")), nil), startOfTime)
+	for _, c := range []struct {
+		name, id, signature, body string
+		want                      receiver.Reason
+	}{
+		{"right", "m1", sign("m1", "{}"), "{}", "passed"},
+		{"another identifier", "m2", sign("m1", "{}"), "{}", receiver.ReasonSignature},
+		{"asymmetric and right", "m1", "v1a,xx " + sign("m1", "{}"), "{}", "passed"},
+		{"asymmetric only", "m1", "v1a," + sign("m1", "{}")[3:], "{}", receiver.ReasonSignature},
+		// "m1" + at + "5.{}" signed, shown as the identifier m1.at and the body {}.
+		{"a dot moved", "m1." + at, sign("m1", "5.{}"), "{}", receiver.ReasonSignature},
+		{"empty", "", sign("", "{}"), "{}", receiver.ReasonSignature},
+		{"long", strings.Repeat("m", 300), sign(strings.Repeat("m", 300), "{}"), "{}", receiver.ReasonSignature},
+	} {
+		h := headers("Webhook-Id", c.id, "Webhook-Timestamp", at, "Webhook-Signature", c.signature)
+		if got := reasonOf(t, judge(a, h, c.body)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestOwnSchemes(t *testing.T) {
+	t.Parallel()
+	s := receiver.Signature{Secret: secret("s"), Header: "x-sig", Algorithm: "sha512", Encoding: "base64", Signed: "a{body}b"}
+	sum := base64.StdEncoding.EncodeToString(macOf(sha512.New, "s", "a{}b"))
+	if err := judge(signer(t, s, startOfTime), headers("X-Sig", sum), "{}"); err != nil {
+		t.Error(err)
+	}
+	short := base64.StdEncoding.EncodeToString(macOf(sha256.New, "s", "a{}b"))
+	if err := judge(signer(t, s, startOfTime), headers("X-Sig", short), "{}"); err == nil {
+		t.Error("a SHA-256 passed for SHA-512")
+	}
+	// Secrets that cannot be had are no wrong credentials.
+	for name, broken := range map[string]receiver.Signature{
+		"gone":       {Header: "X-Sig", Secret: func() (string, error) { return "", errors.New("the file is gone") }},
+		"empty":      {Header: "X-Sig", Secret: secret("")},
+		"not base64": {Header: "X-Sig", Secret: secret("whsec_hunter2!"), Base64Secret: true},
+		"no base64":  {Header: "X-Sig", Secret: secret("whsec_"), Base64Secret: true},
+	} {
+		err := judge(signer(t, broken, startOfTime), headers("X-Sig", hexOf("", "{}")), "{}")
+		if err == nil || errors.Is(err, receiver.ErrUnauthenticated) || strings.Contains(fmt.Sprint(err), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSignatureSaysWhatIsWrongWithIt(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		change func(*receiver.Signature)
+		want   string
+	}{
+		{func(s *receiver.Signature) { s.Secret = nil }, "Secret and the clock"},
+		{func(s *receiver.Signature) { s.Header = "" }, "Header is empty"},
+		{func(s *receiver.Signature) { s.Header = "X Sig" }, `header "X Sig"`},
+		{func(s *receiver.Signature) { s.TimestampHeader = "T:" }, `header "T:"`},
+		{func(s *receiver.Signature) { s.Encoding = "HEX" }, `Encoding "HEX"`},
+		{func(s *receiver.Signature) { s.Algorithm = "sha1" }, `Algorithm "sha1"`},
+		{func(s *receiver.Signature) { s.TimestampHeader, s.TimestampParam = "T", "t" }, "both set"},
+		{func(s *receiver.Signature) { s.TimestampParam = "t" }, "needs Separator"},
+		{func(s *receiver.Signature) { s.Prefix, s.Separator = "v1,", "," }, `Prefix "v1,"`},
+		{func(s *receiver.Signature) { s.Tolerance = -1 }, "not negative"},
+		{func(s *receiver.Signature) { s.Tolerance = time.Minute }, "no timestamp"},
+		{func(s *receiver.Signature) { s.Signed = "x" }, "write {body}, once"},
+		{func(s *receiver.Signature) { s.Signed = "{body}{body}" }, "write {body}, once"},
+		{func(s *receiver.Signature) { s.Signed = "[{body}]" }, "write {body}, once"},
+		{func(s *receiver.Signature) { s.Signed = "{body}{timestamp}" }, "{timestamp} is there once"},
+		{func(s *receiver.Signature) { s.TimestampHeader = "T" }, "{timestamp} is there once"},
+		{func(s *receiver.Signature) { s.Signed = "{body}{id}" }, "{id} is there once"},
+		{func(s *receiver.Signature) { s.IDHeader = "I" }, "{id} is there once"},
+		{func(s *receiver.Signature) { s.Signed = "{url}{body}" }, "{url} is not known"},
+		{func(s *receiver.Signature) { s.Signed = "{Body}{body}" }, "brace"},
+		{func(s *receiver.Signature) { s.Signed = "{body}}" }, "brace"},
+	} {
+		s := receiver.Signature{Secret: secret("s"), Header: "X-Sig"}
+		c.change(&s)
+		if _, err := receiver.HMAC(s, time.Now); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+	if _, err := receiver.HMAC(receiver.Signature{Secret: secret("s"), Header: "X-Sig"}, nil); err == nil {
+		t.Error("no clock")
+	}
+	for _, name := range receiver.SignaturePresets() {
+		if _, err := receiver.HMAC(preset(t, name, "s", nil), time.Now); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, ok := receiver.SignaturePreset("carrier-pigeon"); ok {
+		t.Error("a preset that nobody named")
+	}
+}
+
+// Whatever headers say, they pass only with the signature in them, and no
+// refusal repeats what they said.
+func FuzzSignatureHeaders(f *testing.F) {
+	const body, canary = "{}", "c4n4ry"
+	at := strconv.FormatInt(startOfTime.Unix(), 10)
+	right := map[string]string{
+		"pagerduty": hexOf("s", body), "slack": hexOf("s", "v0:"+at+":"+body), "stripe": hexOf("s", at+"."+body),
+		"standard-webhooks": base64.StdEncoding.EncodeToString(macOf(sha256.New, "key", "m."+at+"."+body)),
+	}
+	f.Add("v1="+right["pagerduty"], at, "m")
+	f.Add("v0="+right["slack"], at, "m")
+	f.Add("t="+at+",v1="+right["stripe"], "", "")
+	f.Add("v1a,x v1,"+right["standard-webhooks"], at, "m")
+	f.Add("v1="+canary+",,v1=", canary, canary)
+	f.Fuzz(func(t *testing.T, signature, timestamp, id string) {
+		for name, sum := range right {
+			key := "s"
+			if name == "standard-webhooks" {
+				key = base64.StdEncoding.EncodeToString([]byte("key"))
+			}
+			s := preset(t, name, key, nil)
+			h := headers(s.Header, signature)
+			if s.TimestampHeader != "" {
+				h.Set(s.TimestampHeader, timestamp)
+			}
+			if s.IDHeader != "" {
+				h.Set(s.IDHeader, id)
+			}
+			err := judge(signer(t, s, startOfTime), h, body)
+			if err == nil && !strings.Contains(strings.ToLower(signature), strings.ToLower(sum)) {
+				t.Errorf("%s passed with %q, %q, %q", name, signature, timestamp, id)
+			}
+			if err != nil && strings.Contains(err.Error(), canary) {
+				t.Errorf("%s repeats what it was given: %v", name, err)
+			}
+		}
+	})
+}
