@@ -3,6 +3,7 @@ package receiver
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -32,19 +33,32 @@ func (rx *Receiver) admit(r *http.Request, src *source) (verdict, *refusal) {
 		f.header = [2]string{"Allow", strings.Join(src.methods, ", ")}
 		return verdict{}, f
 	}
-	if yes, tell, silent := rx.failures.tooMany(from, rx.now()); yes && !src.open {
-		f := doubt(reasonFailures, nil, "too many attempts from your address have failed; send again later")
-		f.quiet = !tell
-		if silent > 0 {
-			f.cause = fmt.Errorf("of this address, %d more since the last time", silent)
-		}
-		return verdict{}, f
+	if refused := rx.brake(src, from); refused != nil {
+		return verdict{}, refused
 	}
 	v := judgeHeaders(r, src.Auth)
-	if !v.passed && (len(v.pending) == 0) {
+	if !v.passed && len(v.pending) == 0 {
 		return verdict{}, v.refusal(src.Auth)
 	}
 	return v, checkMedia(r.Header, src.traits.MediaTypes)
+}
+
+// brake refuses an address whose attempts have failed too often, whatever it has
+// to show. With 503, as honest senders behind the same address then come again.
+func (rx *Receiver) brake(src *source, from netip.Addr) *refusal {
+	if src.open {
+		return nil
+	}
+	yes, tell, silent := rx.failures.tooMany(from, rx.now())
+	if !yes {
+		return nil
+	}
+	f := doubt(reasonFailures, nil, "too many attempts from your address have failed; send again later")
+	f.quiet = !tell
+	if silent > 0 {
+		f.cause = fmt.Errorf("of this address, %d more since the last time", silent)
+	}
+	return f
 }
 
 // prove judges a request by its body too, if its headers were not enough. The
