@@ -158,7 +158,7 @@ func TestPresetsOfSignaturesAreTheReceivers(t *testing.T) {
 			"":                          true,
 			", tolerance: 1m":           always,
 			", timestampHeader: X-Time": strings.Contains(known.Signed, "{timestamp}") && known.TimestampParam == "",
-			", timestampHeader: X-Time, signed: \"{timestamp}{body}\"": known.TimestampParam == "",
+			", timestampHeader: X-Time, signed: \"{timestamp}{body}\"": known.TimestampParam+known.IDHeader == "",
 		} {
 			cfg, err := load(t, fmt.Sprintf("  - {name: a, type: grafana, auth: {hmac: {preset: %s, secret: {env: A}%s}}}\n", preset, field))
 			if err == nil {
