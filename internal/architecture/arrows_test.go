@@ -62,7 +62,7 @@ func arrows() []layer {
 		{"internal/app", []string{
 			"receiver/...", "remediators/...", "rules/...", "internal/alert", "internal/engine", "internal/ledger", "internal/bus",
 			"internal/responder", "internal/worker", "internal/verify", "internal/trigger", "internal/report/...", "internal/web",
-			"internal/config", "internal/explain", "internal/reload",
+			"internal/web/api", "internal/config", "internal/explain", "internal/reload",
 		}},
 
 		// Programs, and what only programs and tests use.
@@ -96,7 +96,8 @@ func sdks() []layer {
 		{"golang.org/x/net/http/httpguts", []string{"remediators/http"}},
 		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},
 		{"golang.org/x/term", []string{"cmd/paramedic"}},
-		{"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm", []string{"receiver/azuremonitor"}}, // parses resource ids
+		{"github.com/Azure/azure-sdk-for-go/...", []string{"remediators/azure"}},
+		{"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm", []string{"receiver/azuremonitor", "remediators/azure"}}, // parses resource ids
 		{"github.com/labstack/echo/...", []string{"receiver", "internal/web/...", "internal/app"}},
 		{"github.com/go-json-experiment/json/...", []string{"receiver/...", "internal/engine", "internal/ledger"}},
 		{"github.com/prometheus/client_golang/...", []string{
