@@ -31,6 +31,7 @@ func TestEveryCredentialOpensItsSource(t *testing.T) {
 	const body = `{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Known"},"startsAt":"2026-03-01T09:29:00Z"}]}`
 	const event = `{"event":{"id":"1","event_type":"pagey.ping","data":{"type":"ping"}}}`
 	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	late := strconv.FormatInt(time.Now().Add(-2*time.Minute).Unix(), 10)
 	sum256 := func(text string) []byte {
 		mac := hmac.New(sha256.New, []byte(token))
 		mac.Write([]byte(text))
@@ -72,6 +73,7 @@ trustedProxies: [127.0.0.1]
 		{"grafana", "", []string{"X-Grafana-Alerting-Signature", hex.EncodeToString(sum256(body))}, http.StatusAccepted},
 		{"grafana", "", []string{"X-Grafana-Alerting-Signature", hex.EncodeToString(sum256(body + " "))}, http.StatusUnauthorized},
 		{"grafana-timed", "", []string{"X-Grafana-Alerting-Signature", hex.EncodeToString(sum256(stamp + ":" + body)), "X-Time", stamp}, http.StatusAccepted},
+		{"grafana-timed", "", []string{"X-Grafana-Alerting-Signature", hex.EncodeToString(sum256(late + ":" + body)), "X-Time", late}, http.StatusUnauthorized},
 		{"grafana-timed", "", []string{"X-Grafana-Alerting-Signature", hex.EncodeToString(sum256(body))}, http.StatusUnauthorized},
 		{"pagerduty", "", []string{"X-PagerDuty-Signature", "v1=00, v1=" + hex.EncodeToString(sum256(event))}, http.StatusAccepted},
 		{"pagerduty", "", []string{"X-PagerDuty-Signature", "v0=" + hex.EncodeToString(sum256(event))}, http.StatusUnauthorized},
