@@ -50,7 +50,7 @@ func (c *compiler) attempts(f *file, n *yaml.Node, r *rule) bool {
 
 func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool) {
 	before := len(*f.found)
-	a := engine.Attempt{Retries: builtinRetries, Backoff: builtinBackoff, Timeout: builtinTimeout}
+	a := engine.Attempt{Retries: builtinRetries, Backoff: builtinBackoff, Timeout: builtinTimeout, Undo: r.rule.Restore}
 	o, ok := f.object(n, attemptShape())
 	if v := o.get("name"); v != nil {
 		a.Name, _ = f.name(v, "the attempt's name")
@@ -69,7 +69,10 @@ func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool
 	if v := o.get("check"); v != nil {
 		c.check(f, v, r, &a)
 	}
-	if v := o.get("undo"); v != nil {
+	switch v := o.get("undo"); {
+	case v != nil && r.rule.Restore:
+		f.always(v)
+	case v != nil:
 		f.undo(v, o.get("do"), &a)
 	}
 	if v := o.get("retry"); v != nil {
@@ -80,9 +83,18 @@ func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool
 	}
 	a.Verify = c.verify(f, o, r)
 	if o.get("verify") == nil && effective(r.rule.Mode, a.Mode) == engine.ModeAuto && n.Kind == yaml.MappingNode {
-		f.warnf(n, "this attempt acts by itself and has no verify: it counts as a cure if the alert resolves within %s; say how health looks", format(a.Verify.Within))
+		f.unverified(n, r, a)
 	}
 	return a, ok && !f.failedSince(before)
+}
+
+// unverified warns of an attempt that nobody looks after.
+func (f *file) unverified(n *yaml.Node, r *rule, a engine.Attempt) {
+	if r.asked() {
+		f.warnf(n, "this attempt acts by itself and has no verify: it counts as done when its actions are, whatever comes of them; say how it looks if all went well")
+		return
+	}
+	f.warnf(n, "this attempt acts by itself and has no verify: it counts as a cure if the alert resolves within %s; say how health looks", format(a.Verify.Within))
 }
 
 func (f *file) retry(n *yaml.Node, a *engine.Attempt) {
@@ -110,7 +122,7 @@ func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) 
 		return engine.Action{}, false
 	}
 	to, ok := c.callee(f, key, key.Value, spec.System, spec.Schema)
-	if !ok || !f.fits(key, to, r) {
+	if !ok || !f.fits(key, to, r) || !c.restores(f, key, r) {
 		return engine.Action{}, false
 	}
 	if share := r.rule.Guards.MinHealthy; share != (engine.Share{}) && !spec.Health {

@@ -81,6 +81,9 @@ func dump(t *testing.T, set *rules.Set) string {
 			"name": r.Name, "mode": r.Mode, "guards": guards, "attempts": dumpAttempts(r.Attempts),
 			"otherwise": dumpRoutes(r.Otherwise), "report": dumpRoutes(r.Report),
 		}
+		if r.Restore {
+			fields["restore"] = true
+		}
 		for _, w := range r.Guards.Windows {
 			open, until := w.Open(now)
 			windows, _ := fields["windows"].([]dumpedWindow)

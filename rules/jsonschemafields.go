@@ -152,15 +152,15 @@ func guardsDescribed() described {
 	return described{
 		def: "guards", from: "guardsShape", shape: guardsShape(), title: "Guards", about: "What holds runs back. Those that are built in are on unless they are written to be off.",
 		fields: map[string]node{
-			"cooldown": orOffNode(durationNode("The least time between actions of the rule on a target in different runs; 10m is built in.")),
+			"cooldown": orOffNode(durationNode("The least time between actions of the rule on a target in different runs; 10m is built in, but not for on.schedule.")),
 			"limit": {
-				"description": "So many attempts of the rule on a target in so long; 3/1h is built in. A list bounds all of its windows.",
+				"description": "So many attempts of the rule on a target in so long; 3/1h is built in, but not for on.schedule. A list bounds all of its windows.",
 				"anyOf":       []node{limit, listOf(limit, "Several bounds."), {"const": off}},
 			},
 			"freshness": orOffNode(durationNode("The greatest age of the newest sign that the alert fires; 15m is built in.")),
-			"flap":      orOffNode(rateNode("Holds while the alert began so many times in so long; 4/30m is built in.")),
+			"flap":      orOffNode(rateNode("Holds while the alert began so many times in so long; 4/30m is built in, but not for on.schedule and on.manual.")),
 			"breaker":   orOffNode(numberNode(1, maxCount, "After so many uncured runs in a row, auto becomes approve; 3 is built in.")),
-			"relapse":   orOffNode(durationNode("How long after a run an alert goes on with its ladder; 1h is built in.")),
+			"relapse":   orOffNode(durationNode("How long after a run an alert goes on with its ladder; 1h is built in, but not for on.schedule and on.manual.")),
 			"approval":  durationNode("How long a person's answer is waited for; 30m is built in."),
 			"minHealthy": {
 				"description": "What an action must leave of the target's healthy instances: a share such as 50%, or a number. Off by default.",
@@ -172,7 +172,7 @@ func guardsDescribed() described {
 				"anyOf": []node{
 					{
 						"type": "object", "minProperties": 1, "propertyNames": nameOf("A rule of the set."),
-						"additionalProperties": choice("idle: it has no run that may act. cured: it is idle, and its last run that acted cured. trusted: its breaker has not turned it down.",
+						"additionalProperties": choice("idle: it has no run that may act, but for those that stand. cured: it is idle, and its last run that acted cured, stands or was restored. trusted: its breaker has not turned it down.",
 							string(engine.RuleIdle), string(engine.RuleCured), string(engine.RuleTrusted)),
 					},
 					{"const": off},
@@ -235,13 +235,13 @@ func attemptDescribed() described {
 			"name":  nameOf("Unique in the rule."),
 			"mode":  modeNode("Can lower the rule's mode for this rung, never raise it.", modeNames(ladder()[1:])),
 			"check": listOf(to("probe"), "Looked at once, right before the first action: all must hold, else the next attempt is tried."),
-			"do":    listOf(to("action"), "The actions, in order."), "verify": listOf(to("probe"), "What must hold together for it to count as a cure. By default that the alert resolves."),
-			"within": durationNode("By when the cure must show; 5m by default, 10m without verify."),
+			"do":    listOf(to("action"), "The actions, in order."), "verify": listOf(to("probe"), "What must hold together for it to count as a cure. By default that the alert resolves, or nothing where it does not resolve by being dealt with: on.schedule, on.cost, on.manual, and on.rollout but for stuck."),
+			"within": durationNode("By when the cure must show; 5m by default, 10m without verify where the alert's resolve is waited for."),
 			"stable": {
 				"anyOf":       []node{durationNode("How long."), {"const": 0}},
 				"description": "For how long all of verify must hold; 30s by default where there are probes.",
 			},
-			"undo":    {"enum": []string{"on-failure", off}, "description": "on-failure: if the attempt fails, what was done is put back. Off by default."},
+			"undo":    {"enum": []string{"on-failure", off}, "description": "on-failure: if the attempt fails, what was done is put back. Off by default, and always on where on.schedule has restore."},
 			"retry":   to("retry"),
 			"timeout": durationNode("How long one call of an action may take; 1m by default."),
 		},

@@ -29,7 +29,7 @@ func triggersDescribed(catalog Catalog) []described {
 			fields: map[string]node{
 				"cron": cronNode("When it raises an alert."), "timezone": zoneNode(), "labels": labelsNode(),
 				"missed":  choice("What becomes of times at which Paramedic was not there; skip by default.", "skip", "once"),
-				"restore": cronNode("When the alert resolves, and what was done is put back."),
+				"restore": cronNode("When the alert resolves, and what was done is put back: all actions must be such that can be."),
 			},
 		},
 		{
@@ -55,7 +55,7 @@ func triggersDescribed(catalog Catalog) []described {
 				},
 				"warning":  percentNode("The share that warns; 80% by default."),
 				"critical": percentNode("The share that is critical; 100% by default, with by 90%."),
-				"labels": labelsNode(),
+				"labels":   labelsNode(),
 			},
 			more: node{"oneOf": having("budget", "budgets")},
 		},

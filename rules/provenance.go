@@ -213,6 +213,10 @@ func attemptTexts(a engine.Attempt, n *yaml.Node) [][2]string {
 		}
 		return builtIn
 	}
+	verify := none
+	if a.Verify.AlertResolved {
+		verify = "[{" + probeAlert + ": " + alertResolved + "}]"
+	}
 	undo := off
 	if a.Undo {
 		undo = "on-failure"
@@ -220,7 +224,7 @@ func attemptTexts(a engine.Attempt, n *yaml.Node) [][2]string {
 	return [][2]string{
 		{"check", text("check", none)},
 		{"do", text("do", none)},
-		{"verify", text("verify", "[{"+probeAlert+": "+alertResolved+"}]")},
+		{"verify", text("verify", verify)},
 		{"within", format(a.Verify.Within)},
 		{"stable", format(a.Verify.Stable)},
 		{"undo", undo},

@@ -60,6 +60,19 @@ spec:
       otherwise: {webhook: platform}
       try: [{name: first, mode: auto, do: [{http.request: {path: /}}]}]
 `},
+		{Name: "c.yaml", Text: `apiVersion: paramedic.dev/v1
+kind: RuleSet
+metadata: {name: c}
+spec:
+  defaults:
+    guards: {flap: 9/1h}
+  rules:
+    - name: nightly
+      on: {schedule: {cron: "0 20 * * *", restore: "0 8 * * *"}}
+      target: {cluster: korea, namespace: staging, deployment: shop}
+      guards: {cooldown: 5m}
+      try: [{name: first, do: [{kubernetes.scale: {factor: 0.5}}]}]
+`},
 	})
 	all := set.Provenance()
 	var b strings.Builder

@@ -77,7 +77,7 @@ func (c *compiler) conduct(f *file, o object, d defaults, r *rule) {
 			r.rule.Mode = m
 		}
 	}
-	r.rule.Guards = f.guards(o.get("guards"), d.guards)
+	r.rule.Guards = f.guards(o.get("guards"), r.usual(d.guards))
 	c.requires(f, o.get("guards"), r)
 	r.windowsOff = value(o.get("guards"), "windows") != nil
 	switch v := o.get("try"); {

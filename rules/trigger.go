@@ -48,6 +48,21 @@ type Trigger struct {
 // Source is that of the alerts that the trigger raises.
 func (t Trigger) Source() string { return TriggerSource + string(t.Kind) }
 
+// Asked reports whether the trigger's alerts tell of no trouble that doing something
+// ends: somebody asked for something, at a time of day or otherwise, or it is told
+// what has happened. Such an alert does not resolve because it was dealt with, and
+// a new one takes the place of the one before.
+func (t Trigger) Asked() bool {
+	switch t.Kind {
+	case TriggerSchedule, TriggerCost, TriggerManual:
+		return true
+	case TriggerRollout:
+		return t.Rollout.Phase != RolloutStuck
+	case TriggerProbe:
+	}
+	return false
+}
+
 // ScheduleTrigger raises an alert at each start.
 type ScheduleTrigger struct {
 	// Cron, Timezone and Restore are as written; Timezone is UTC by default.
@@ -115,6 +130,11 @@ func (s *Set) Triggers() []Trigger {
 		}
 	}
 	return all
+}
+
+// Asked reports whether a rule has a trigger whose alerts are [Trigger.Asked].
+func (s *Set) Asked(name string) bool {
+	return slices.ContainsFunc(s.rules, func(r *rule) bool { return r.rule.Name == name && r.asked() })
 }
 
 // Runnable reports the rules whose triggers are of none of these kinds. A set

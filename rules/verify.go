@@ -12,7 +12,8 @@ import (
 
 // What holds for a verification that says nothing else.
 const (
-	// builtinResolve is within for an attempt that has no verify.
+	// builtinResolve is within for an attempt that has no verify, and waits for its
+	// alert to resolve.
 	builtinResolve = 10 * time.Minute
 	builtinWithin  = 5 * time.Minute
 	// builtinStable is stable where there are probes. An alert's resolve has
@@ -31,11 +32,18 @@ const (
 // verify reads an attempt's verify, within and stable.
 func (c *compiler) verify(f *file, o object, r *rule) engine.Verify {
 	v := engine.Verify{AlertResolved: true, Within: builtinResolve}
+	if r.asked() {
+		v = engine.Verify{Within: builtinWithin}
+	}
 	if n := o.get("verify"); n != nil {
 		v = engine.Verify{Within: builtinWithin}
 		items, _ := f.list(n, "verify")
 		for _, item := range items {
 			c.probe(f, item, r, &v)
+			if v.AlertResolved && r.asked() {
+				f.errorf(item, "an alert of on.%s does not resolve because something was done about it, so that this would fail each time: leave alert: resolved out, and say with probes how it looks if all went well", r.trigger.Kind)
+				v.AlertResolved = false
+			}
 		}
 	}
 	if len(v.Probes) > 0 {

@@ -26,6 +26,8 @@ type ruleSet struct {
 	digest  string
 	rules   []*namedRule
 	budgets []engine.Budget
+	// asked is a rule that a schedule sets off.
+	asked string
 }
 
 type namedRule struct {
@@ -36,6 +38,7 @@ type namedRule struct {
 }
 
 func (s *ruleSet) Digest() string           { return s.digest }
+func (s *ruleSet) Asked(rule string) bool   { return rule == s.asked }
 func (s *ruleSet) Budgets() []engine.Budget { return s.budgets }
 
 func (s *ruleSet) Rules() []*engine.Rule {

@@ -32,6 +32,7 @@ const (
 // assumptions say what the model does, for the report.
 func assumptions(c conditions) []string {
 	list := []string{
+		"The alert of a schedule, a cost, a person, or a rollout that is not stuck tells of no trouble: what it sets off cures, and it goes on as recorded.",
 		"Every target exists as its rule states it, needs the change, and has healthy instances enough: the guard minHealthy never holds, and two names of one thing count as two targets.",
 		fmt.Sprintf("Plans, checks, actions and undos succeed after %s; checks hold.", modelWork),
 	}
@@ -118,6 +119,12 @@ func (p *rehearse) waits(v verification) (*engine.Run, bool) {
 	return r, true
 }
 
+// unprompted reports whether what a run does mends nothing that its alert tells of.
+func (p *rehearse) unprompted(r *engine.Run) bool {
+	set, ok := p.sets.Set(r.RuleSet)
+	return ok && asked(set, r.Rule)
+}
+
 // lookAgain looks at the open verifications that are about an episode, right
 // after what is happening now.
 func (p *rehearse) lookAgain(at time.Time, about func(alert.EpisodeID) bool) {
@@ -136,11 +143,12 @@ func (p *rehearse) look(at time.Time, v verification) {
 	if !ok {
 		return
 	}
+	assumed := p.is.assume == AssumeCured || p.unprompted(r)
 	holds, ok := p.resolved(r)
-	if !ok && p.is.assume != AssumeCured {
+	if !ok && !assumed {
 		return
 	}
-	if holds.Before(v.since) || p.is.assume == AssumeCured {
+	if holds.Before(v.since) || assumed {
 		holds = v.since
 	}
 	if steady := holds.Add(v.task.Stable); at.Before(steady) {
@@ -197,7 +205,7 @@ func (p *rehearse) cure(at time.Time, run string) {
 	}
 	p.schedule(at.Add(time.Second), func(at time.Time) {
 		r := p.stage.State().Runs[run]
-		if r == nil {
+		if r == nil || p.unprompted(r) {
 			return
 		}
 		d := alert.Delivery{ID: "cured-" + run, Source: modelName, ReceivedAt: at}

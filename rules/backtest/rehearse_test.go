@@ -1,6 +1,7 @@
 package backtest_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -75,6 +76,44 @@ func TestAnActionCuresOnlyIfHistoryDid(t *testing.T) {
 		if none := len(test.acts) == 0; none != (report.All.SelfCured == 1) {
 			t.Errorf("%s: %d self-cured", name, report.All.SelfCured)
 		}
+	}
+}
+
+// What a schedule sets off cures, whatever is assumed of alerts, and stays until the
+// recording has its restore.
+func TestAScheduleIsPutBackWhenTheRecordingSaysSo(t *testing.T) {
+	t.Parallel()
+	shrink := mend("shrink")
+	shrink.Verify.AlertResolved = false
+	nightly := down(engine.ModeAuto, shrink)
+	nightly.Name, nightly.Restore, nightly.alerts = "nightly", true, []string{"Night"}
+	rules := set(nightly, down(engine.ModeAuto))
+	rules.asked, rules.budgets = "nightly", []engine.Budget{{Name: "one", Rate: engine.Rate{Count: 9, Per: time.Hour}, Concurrent: 1}}
+	h := history{
+		firing(0, "Night", "api"),
+		firing(time.Hour, "Down", "api"), resolved(time.Hour+3*time.Minute, "Down", "api", time.Hour),
+		resolved(12*time.Hour, "Night", "api", 0),
+	}
+	for _, assume := range []backtest.Assumption{backtest.AssumeHistory, backtest.AssumeCured} {
+		for _, mode := range []engine.Mode{"", engine.ModeAuto} {
+			report := run(t, backtest.Options{Source: h, Rules: candidate(rules), Assume: assume, Mode: mode, Until: after(13 * time.Hour)})
+			same(t, acts(report), "1s nightly#1 on http/api: http.shrink", "1h0m1s down#1 on http/api: http.restart")
+			var text bytes.Buffer
+			if err := backtest.WriteText(&text, report); err != nil {
+				t.Fatal(err)
+			}
+			r := report.PerRule[0]
+			if r.Outcomes[engine.Restored] != 1 || r.Unfinished != 0 || len(r.Holds) != 0 || !strings.Contains(text.String(), "restored 1") {
+				t.Errorf("assuming %s: %+v", assume, r)
+			}
+			if b := report.Budgets[0]; b.Concurrent != 1 || b.Peak != 1 {
+				t.Errorf("what stands is under repair: %+v", b)
+			}
+		}
+	}
+	report := run(t, backtest.Options{Source: h[:1], Rules: candidate(rules), Until: after(13 * time.Hour)})
+	if r := report.PerRule[0]; r.Unfinished != 1 || len(r.Outcomes) != 0 {
+		t.Errorf("the night is not over: %+v", r)
 	}
 }
 

@@ -97,6 +97,9 @@ func (m *moded) Rules() []*engine.Rule {
 	return all
 }
 
+// Asked is what the set says.
+func (m *moded) Asked(rule string) bool { return asked(m.RuleSet, rule) }
+
 // adapt changes a rule's mode. A rule that has nothing to try can only observe.
 func (m *moded) adapt(r *engine.Rule) *engine.Rule {
 	if len(r.Attempts) == 0 {
@@ -119,4 +122,11 @@ func rulesOf(set engine.RuleSet) []*engine.Rule {
 		return append([]*engine.Rule(nil), s.Rules()...)
 	}
 	return nil
+}
+
+// asked reports whether a rule is set off by alerts that tell of no trouble, such
+// as those of a schedule, if the set can tell.
+func asked(set engine.RuleSet, rule string) bool {
+	s, ok := set.(interface{ Asked(rule string) bool })
+	return ok && s.Asked(rule)
 }

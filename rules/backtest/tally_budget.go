@@ -50,6 +50,25 @@ func (t *tally) unspend(r *runTally) {
 	r.spends = nil
 }
 
+// stands ends a run's part until it takes it up again to put back what it did.
+func (t *tally) stands(r *runTally) {
+	if len(r.spends) > 0 {
+		r.stood = r.spends
+	}
+	t.unspend(r)
+}
+
+func (t *tally) takesUp(at time.Time, r *runTally) {
+	for _, sp := range r.stood {
+		b := t.budgets[sp]
+		b.holders++
+		if t.counts(at) {
+			b.Concurrent = max(b.Concurrent, b.holders)
+		}
+	}
+	r.spends, r.stood = append(r.spends, r.stood...), nil
+}
+
 func (t *tally) limit(set, name string) (engine.Budget, bool) {
 	s, ok := t.sets.Set(set)
 	if !ok {

@@ -23,9 +23,10 @@ type runTally struct {
 	plan    string
 	act     *int
 	// guard holds the run since then; empty if none does.
-	guard  string
-	since  time.Time
-	spends []engine.Spend
+	guard string
+	since time.Time
+	// spends are what it counts against, and stood what it did while it stands.
+	spends, stood []engine.Spend
 }
 
 func (t *tally) started(at time.Time, e engine.RunStarted) {
@@ -64,6 +65,12 @@ func (t *tally) run(at time.Time, r *runTally, ev engine.Event) {
 	case engine.RunAllowed:
 		t.holds(at, r, "")
 		t.spent(at, r, e)
+	case engine.RunStanding:
+		t.holds(at, r, "")
+		t.stands(r)
+	case engine.UndoStarted:
+		t.holds(at, r, "")
+		t.takesUp(at, r)
 	case engine.ApprovalAsked:
 		t.holds(at, r, "")
 		if t.counts(at) {

@@ -62,7 +62,7 @@
 //	only: [do, ended] | true      nothing of these kinds (true: of any kind) may follow but what expect has
 //	never: [...]                  what must not follow
 //	until: 30m                    when it is over; by default as soon as all events have come and no
-//	                              run is active, and after 48h at the latest
+//	                              run is active, and after 48h, or 1h after the last event, at the latest
 //
 // Without expect, only and never a test proves nothing, and is refused.
 //
@@ -115,7 +115,10 @@
 //	           still is notified again, one that has resolved begins a new episode.
 //	resolves   the one alert that fires then and has these labels
 //	triggers   what the rule's own trigger (schedule, probe, rollout, cost, manual) would raise,
-//	           with these labels beside the rule's; repeat and for as above
+//	           with these labels beside the rule's; repeat and for as above. The restore of a
+//	           schedule is when that resolves: {triggers: nightly, for: 12h}. Once more it is a
+//	           new start, which takes the place of the one before; that of a probe, or of a
+//	           rollout that is stuck, is notified again
 //	approve, deny, cancel   the run of this rule: the one that waits for an answer, or for
 //	           cancel the active one. on says which, by its target, if there are several.
 //	           If there is none, the test fails.
@@ -145,10 +148,11 @@
 //	allowed: ATTEMPT               all guards let it act
 //	asked: approval                a person must agree
 //	approved: BY                   somebody did
+//	standing: ATTEMPT              it did what it was to do, which stays until its restore
 //	failed: ATTEMPT                it did not cure
 //	parked: ACTION                 it is not known whether it was applied
 //	ended: OUTCOME                 cured, uncured, resolved, observed, shadowed, held, denied, unapproved,
-//	                               unknown, merged or cancelled
+//	                               unknown, merged, cancelled or restored
 //	escalated: REPORTER            people are asked; to: WHERE
 //	unmatched: ALERTNAME           no rule is for this alert
 //	error: RULE                    it cannot be told whether the rule acts

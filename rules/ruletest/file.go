@@ -12,7 +12,7 @@ import (
 const Kind = "RuleTest"
 
 const (
-	// latest is when a test that says no other end is over.
+	// latest is when a test that says no other end is over, unless more happens.
 	latest = 48 * time.Hour
 	// longest bounds every time of a file.
 	longest = 30 * 24 * time.Hour
@@ -68,8 +68,10 @@ type firing struct {
 	alert  alert.Alert
 	begins time.Duration
 	// ends is nil if the test does not say when it ends.
-	ends   *time.Duration
-	repeat time.Duration
+	ends *time.Duration
+	// superseded is when a newer one takes its place; nil if none does.
+	superseded *time.Duration
+	repeat     time.Duration
 	// again are further single notifications.
 	again []time.Duration
 }

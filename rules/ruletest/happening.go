@@ -215,6 +215,8 @@ func tellOfRun(h happening, s *story, ev engine.Event) []happening {
 		return one(kindAsked, approval, "")
 	case engine.ApprovalGiven:
 		return one(kindApproved, e.By, "")
+	case engine.RunStanding:
+		return one(kindStanding, s.rung(s.attempt), e.Reason)
 	case engine.AttemptFailed:
 		return one(kindFailed, s.rung(e.Attempt), e.Reason)
 	case engine.RunParked:

@@ -17,6 +17,7 @@ const (
 	kindAllowed   = "allowed"
 	kindAsked     = "asked"
 	kindApproved  = "approved"
+	kindStanding  = "standing"
 	kindFailed    = "failed"
 	kindParked    = "parked"
 	kindEnded     = "ended"
@@ -39,7 +40,7 @@ const approval = "approval"
 func kinds() []string {
 	return []string{
 		kindStarted, kindReported, kindJoined, kindMerged, kindContinued, kindPlan, kindCheck, kindDo, kindVerify,
-		kindUndo, kindRetry, kindHeld, kindAllowed, kindAsked, kindApproved, kindFailed, kindParked, kindEnded,
+		kindUndo, kindRetry, kindHeld, kindAllowed, kindAsked, kindApproved, kindStanding, kindFailed, kindParked, kindEnded,
 		kindEscalated, kindUnmatched, kindError, kindRefused,
 	}
 }

@@ -149,8 +149,21 @@ func (p *parser) triggers(o rules.YAMLObject, t *test, at time.Duration) {
 				}
 			}
 		}
+		if raises.Asked() {
+			t.supersede(a, at)
+		}
 		p.begins(o, t, a, at)
 		return
+	}
+}
+
+// supersede ends the firing whose place a newer one takes, of which nothing is told.
+func (t *test) supersede(newer alert.Alert, at time.Duration) {
+	for i := range t.alerts {
+		f := &t.alerts[i]
+		if f.at(at) && f.alert.Source == newer.Source && maps.Equal(f.alert.Labels, newer.Labels) {
+			f.superseded = &at
+		}
 	}
 }
 
@@ -180,7 +193,7 @@ func (p *parser) begins(o rules.YAMLObject, t *test, a alert.Alert, at time.Dura
 
 // at reports whether it fires at a time.
 func (f firing) at(at time.Duration) bool {
-	return f.begins <= at && (f.ends == nil || at < *f.ends)
+	return f.begins <= at && (f.ends == nil || at < *f.ends) && (f.superseded == nil || at < *f.superseded)
 }
 
 func (p *parser) resolves(n *yaml.Node, t *test, at time.Duration) {

@@ -52,7 +52,7 @@ func (p *parser) kindName(kind string, n *yaml.Node) string {
 	switch kind {
 	case kindStarted, kindJoined, kindMerged, kindError:
 		return p.ruleName(n)
-	case kindContinued, kindAllowed, kindFailed:
+	case kindContinued, kindAllowed, kindStanding, kindFailed:
 		p.uses = append(p.uses, use{attempt: n})
 	}
 	return p.y.Text(n, kind)
@@ -65,7 +65,7 @@ func (p *parser) meaningful(o rules.YAMLObject, e expectation) {
 		"to":     {kindReported, kindEscalated},
 		"mode":   {kindStarted},
 		"reason": {
-			kindDo, kindUndo, kindHeld, kindCheck, kindVerify, kindRetry, kindFailed, kindParked, kindEnded, kindEscalated,
+			kindDo, kindUndo, kindHeld, kindCheck, kindVerify, kindRetry, kindStanding, kindFailed, kindParked, kindEnded, kindEscalated,
 			kindUnmatched, kindError, kindRefused,
 		},
 	}

@@ -110,7 +110,7 @@ func (s *stage) fire(number int, f firing) {
 
 // run plays until the test's end.
 func (s *stage) run(ctx context.Context) error {
-	end := latest
+	end := max(latest, s.written+time.Hour)
 	if s.test.until != nil {
 		end = *s.test.until
 	}
@@ -147,7 +147,7 @@ func (s *stage) next() (time.Duration, bool) {
 	f := s.test.alerts[first]
 	due = s.repeats[first]
 	s.repeats[first] += f.repeat
-	if f.ends != nil && due >= *f.ends {
+	if !f.at(due) {
 		s.repeats[first] = 0
 		return s.next()
 	}
