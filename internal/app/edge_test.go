@@ -49,8 +49,14 @@ func edgeSources(t *testing.T) *config.Config {
 			fmt.Fprintf(&text, "  - {name: %s, type: %s, %s%s}\n", name, kind, rest, mapping)
 		}
 	}
+	return loadText(t, text.String())
+}
+
+// loadText reads a configuration that has a file called token beside it.
+func loadText(t *testing.T, text string) *config.Config {
+	t.Helper()
 	dir := t.TempDir()
-	for name, content := range map[string]string{"paramedic.yaml": text.String(), "token": edgeToken} {
+	for name, content := range map[string]string{"paramedic.yaml": text, "token": edgeToken} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -74,6 +80,8 @@ type store struct {
 	fault func(ctx context.Context) error
 	kept  atomic.Int64 // in quarantine
 }
+
+func stored(context.Context) error { return nil }
 
 func (s *store) MaxMessage() int { return s.max }
 
@@ -107,13 +115,17 @@ func newEdge(t *testing.T, kind string, change func(*receiver.Options)) *edge {
 			sources[i].Auth = []receiver.Authenticator{known{}}
 		}
 	}
-	e := &edge{t: t, store: &store{max: 8 << 20, fault: func(context.Context) error { return nil }}, kind: kind, name: kind}
+	e := &edge{t: t, kind: kind, name: kind}
 	o := receiver.Options{
-		Sources: sources, Publisher: e.store, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
+		Sources: sources, Publisher: &store{max: 8 << 20, fault: stored}, Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(),
 		Now: time.Now, IDs: newID,
 	}
 	if change != nil {
 		change(&o)
+	}
+	var ok bool
+	if e.store, ok = o.Publisher.(*store); !ok {
+		t.Fatalf("the publisher is a %T", o.Publisher)
 	}
 	if e.Receiver, err = receiver.New(o); err != nil {
 		t.Fatal(err)

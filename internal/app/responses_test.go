@@ -31,31 +31,38 @@ func situations() map[string]func(t *testing.T, kind string) answered {
 	}
 	fine := func(e *edge, b bodies) answered { return e.post(b.fine) }
 	return map[string]func(*testing.T, string) answered{
-		"the alerts are stored":                   plain(fine),
-		"some alerts of the body cannot be used":  plain(func(e *edge, b bodies) answered { return e.post(b.partly) }),
-		"a ping, a test or a note: nothing to do": plain(func(e *edge, b bodies) answered { return e.post(b.nothing) }),
-		"a handshake":                              plain(handshake),
-		"OPTIONS that is no handshake":             plain(func(e *edge, _ bodies) answered { return e.send(http.MethodOptions, "") }),
+		// Of the body.
+		"the alerts are stored":                    plain(fine),
+		"some alerts of the body cannot be used":   plain(func(e *edge, b bodies) answered { return e.post(b.partly) }),
+		"a ping, a test or a note: nothing to do":  plain(func(e *edge, b bodies) answered { return e.post(b.nothing) }),
 		"the body cannot be decoded":               plain(func(e *edge, b bodies) answered { return e.post(b.fine[:len(b.fine)/2]) }),
-		"the body ended early":                     plain(func(e *edge, _ bodies) answered { return e.partial(true) }),
-		"credentials are missing or wrong":         plain(withoutCredentials),
-		"signed too long ago, or in the future":    plain(stale),
-		"the signature was accepted before":        plain(replayed),
-		"the caller is known, but not allowed":     plain(func(e *edge, b bodies) answered { return e.source("-known").post(b.fine) }),
-		"the address is not under allow":           plain(func(e *edge, b bodies) answered { return e.source("-elsewhere").post(b.fine) }),
-		"no source has this name":                  plain(func(e *edge, b bodies) answered { return e.source("-absent").post(b.fine) }),
-		"another method":                           plain(func(e *edge, b bodies) answered { return e.send(http.MethodDelete, b.fine) }),
-		"another Content-Type":                     plain(func(e *edge, b bodies) answered { return e.post(b.fine, "Content-Type", "image/png") }),
-		"a Content-Encoding":                       plain(func(e *edge, b bodies) answered { return e.post(b.fine, "Content-Encoding", "gzip") }),
 		"the body has too many alerts":             plain(func(e *edge, b bodies) answered { return e.post(b.many) }),
-		"credentials cannot be checked now":        plain(func(e *edge, b bodies) answered { return e.source("-broken").post(b.fine) }),
-		"it could not be made durable":             plain(busAway),
-		"too much at once":                         with(func(o *receiver.Options) { o.MaxQueue = 1 }, tooMuch),
-		"a fault of Paramedic's own":               plain(panicking),
-		"shutting down":                            plain(closing),
-		"the body took too long":                   with(func(o *receiver.Options) { o.BodyTimeout = 50 * time.Millisecond }, func(e *edge, _ bodies) answered { return e.partial(false) }),
-		"the body is too large":                    with(func(o *receiver.Options) { o.MaxBody = 100 }, func(e *edge, b bodies) answered { return e.post(b.fine + strings.Repeat(" ", 100)) }),
 		"its only alert is too large to be stored": tooLarge,
+		"the body ended early":                     plain(func(e *edge, _ bodies) answered { return e.partial(true) }),
+
+		"the body took too long": with(func(o *receiver.Options) { o.BodyTimeout = 50 * time.Millisecond }, func(e *edge, _ bodies) answered {
+			return e.partial(false)
+		}),
+		"the body is too large": with(func(o *receiver.Options) { o.MaxBody = 100 }, func(e *edge, b bodies) answered {
+			return e.post(b.fine + strings.Repeat(" ", 100))
+		}),
+
+		// Of the request.
+		"a handshake":                  plain(handshake),
+		"OPTIONS that is no handshake": plain(func(e *edge, _ bodies) answered { return e.send(http.MethodOptions, "") }),
+		"no source has this name":      plain(func(e *edge, b bodies) answered { return e.source("-absent").post(b.fine) }),
+		"another method":               plain(func(e *edge, b bodies) answered { return e.send(http.MethodDelete, b.fine) }),
+		"another Content-Type":         plain(func(e *edge, b bodies) answered { return e.post(b.fine, "Content-Type", "image/png") }),
+		"a Content-Encoding":           plain(func(e *edge, b bodies) answered { return e.post(b.fine, "Content-Encoding", "gzip") }),
+
+		// Of what it shows.
+		"credentials are missing or wrong":      plain(withoutCredentials),
+		"signed too long ago, or in the future": plain(stale),
+		"the signature was accepted before":     plain(replayed),
+		"the caller is known, but not allowed":  plain(func(e *edge, b bodies) answered { return e.source("-known").post(b.fine) }),
+		"the address is not under allow":        plain(func(e *edge, b bodies) answered { return e.source("-elsewhere").post(b.fine) }),
+		"credentials cannot be checked now":     plain(func(e *edge, b bodies) answered { return e.source("-broken").post(b.fine) }),
+
 		"too many failed attempts from the address": with(func(o *receiver.Options) { o.FailureBurst, o.FailureEvery = 1, time.Hour }, func(e *edge, b bodies) answered {
 			withoutCredentials(e, b)
 			return e.post(b.fine)
@@ -64,6 +71,12 @@ func situations() map[string]func(t *testing.T, kind string) answered {
 			e.source("-signed").post(b.fine, signature(b.fine, 0)...)
 			return e.post(b.fine+" ", signature(b.fine+" ", 0)...)
 		}),
+
+		// Of the program.
+		"it could not be made durable": plain(busAway),
+		"too much at once":             with(func(o *receiver.Options) { o.MaxQueue = 1 }, tooMuch),
+		"a fault of Paramedic's own":   plain(panicking),
+		"shutting down":                plain(closing),
 	}
 }
 
@@ -168,7 +181,8 @@ func closing(e *edge, b bodies) answered {
 
 func tooLarge(t *testing.T, kind string) answered {
 	t.Helper()
-	e := newEdge(t, kind, func(o *receiver.Options) { o.Publisher.(*store).max = 128 << 10 })
+	// One message of the stream is an eighth of what the bus takes.
+	e := newEdge(t, kind, func(o *receiver.Options) { o.Publisher = &store{max: 128 << 10, fault: stored} })
 	return e.post(bodiesOf(t, kind).large)
 }
 
