@@ -114,11 +114,10 @@ func TestPagesAreAddedUp(t *testing.T) {
 	t.Parallel()
 	columns := []string{"Cost", "ServiceName", "Currency"}
 	const link = "https://management.azure.com" + queryPath + "?api-version=2022-10-01&$skiptoken="
-	// Azure writes the path in its own case, and the host need not be in small letters.
-	second := strings.Replace(link, "query?", "Query?", 1) + "AQAAAA%3D%3D"
-	second = strings.Replace(second, "management.azure.com", "Management.Azure.com", 1)
+	// Azure writes the path in a case of its own, and the host need not be in small letters.
+	first := strings.NewReplacer("/query?", "/Query?", "/subscriptions/", "/Subscriptions/", "management.azure", "Management.Azure").Replace(link)
 	l := newLocal(t,
-		reply(http.StatusOK, table(strings.Replace(second, "Query?", "query?", 1), columns, []any{1, "A", "USD"}, []any{2, "B", "USD"})),
+		reply(http.StatusOK, table(first+"AQAAAA%3D%3D", columns, []any{1, "A", "USD"}, []any{2, "B", "USD"})),
 		reply(http.StatusOK, table(link+"BQ==&$top=5000", columns, []any{4, "A", "USD"})),
 		reply(http.StatusOK, table("", []string{"ServiceName", "Currency", "Cost"}, []any{"C", "USD", 8})),
 	)

@@ -110,7 +110,7 @@ type secretCredential struct {
 func (c *secretCredential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	credential, err := c.credential()
 	if err != nil {
-		return azcore.AccessToken{}, &noCredential{fmt.Errorf("client secret: %w", err)}
+		return azcore.AccessToken{}, fmt.Errorf("client secret: %w", err)
 	}
 	return credential.GetToken(ctx, o)
 }
@@ -135,12 +135,3 @@ func (c *secretCredential) credential() (*azidentity.ClientSecretCredential, err
 	c.current, c.digest = made, digest
 	return made, nil
 }
-
-// noCredential is a failure before anything was sent, which the SDK is not to
-// repeat: it knows that by the method.
-type noCredential struct{ error }
-
-func (e *noCredential) Unwrap() error { return e.error }
-
-// NonRetriable tells the SDK not to repeat the request.
-func (*noCredential) NonRetriable() {}

@@ -79,6 +79,7 @@ func TestConnectRefuses(t *testing.T) {
 		"another credential":    {AccountConfig{Credential: "certificate"}, "credential certificate: there is none of this name"},
 		"another cloud":         {AccountConfig{Credential: CredentialCLI, Cloud: "germany"}, `cloud "germany" is not known`},
 		"no subscription":       {AccountConfig{Subscription: " ", Credential: CredentialCLI}, "subscription"},
+		"a longer path":         {AccountConfig{Subscription: "x/../" + subscription, Credential: CredentialCLI}, "subscription"},
 		"another path":          {AccountConfig{Subscription: subscription + "/..", Credential: CredentialCLI}, "subscription"},
 		"nobody in a pod":       {AccountConfig{Credential: CredentialWorkloadIdentity}, "no client ID"},
 		"nobody in the process": {AccountConfig{Credential: CredentialEnvironment}, "AZURE_TENANT_ID"},
@@ -127,9 +128,9 @@ func TestANewSecretCountsAtOnce(t *testing.T) {
 	fine := total([]any{1, "USD"})
 	answers := append(slices.Repeat([]http.HandlerFunc{fine}, 3), refusal(http.StatusUnauthorized, "ExpiredAuthenticationToken", "Expired."), fine)
 	l := newLocal(t, answers...)
-	secret, missing := firstSecret, error(nil)
+	secret, missing, reads := firstSecret, error(nil), 0
 	c := l.config()
-	c.ClientSecret = func() (string, error) { return secret, missing }
+	c.ClientSecret = func() (string, error) { reads++; return secret, missing }
 	ask := func(what string, fails string, class engine.Class) {
 		t.Helper()
 		// A new account has no token yet.
@@ -155,8 +156,8 @@ func TestANewSecretCountsAtOnce(t *testing.T) {
 	ask("none", "client secret: [secret file x]: permission denied", engine.ClassRetryable)
 	missing = nil
 	ask("the next again", "", "")
-	if l.tokens != 3 {
-		t.Errorf("%d tokens were issued", l.tokens)
+	if l.tokens != 3 || reads != 5 {
+		t.Errorf("%d tokens were issued for %d looks at the secret", l.tokens, reads)
 	}
 	ask("a token that Azure does not take", "HTTP 401 Unauthorized (ExpiredAuthenticationToken)", engine.ClassTerminal)
 	ask("the next once more", "", "")
