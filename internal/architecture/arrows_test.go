@@ -95,6 +95,8 @@ func sdks() []layer {
 		{"golang.org/x/sys/...", []string{"internal/bus", "internal/lab/..."}},
 		{"golang.org/x/net/http/httpguts", []string{"remediators/http"}},
 		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},
+		{"github.com/coreos/go-oidc/...", []string{"receiver/oidc"}},
+		{"github.com/go-jose/go-jose/...", []string{"receiver/oidc"}},
 		{"golang.org/x/term", []string{"cmd/paramedic"}},
 		{"github.com/Azure/azure-sdk-for-go/...", []string{"remediators/azure"}},
 		{"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm", []string{"receiver/azuremonitor", "remediators/azure"}}, // parses resource ids
