@@ -13,8 +13,9 @@ import (
 	"testing"
 )
 
-// folder is as seen from a decoder's own folder.
-const folder = "../../../shared/payloads"
+// folders are the collection's place, as seen from a decoder's own folder and
+// from the receiver's.
+func folders() []string { return []string{"../../../shared/payloads", "../../shared/payloads"} }
 
 // Entry is what the collection's index says of one body.
 type Entry struct {
@@ -61,13 +62,16 @@ func Run(t *testing.T, test func(t *testing.T, e Entry, body []byte), formats ..
 // is missing from it fails t.
 func File(t *testing.T, name string) ([]byte, bool) {
 	t.Helper()
-	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-		t.Logf("NOT RUN: there is no collection of real bodies at %s beside the repository", folder)
-		return nil, false
+	for _, folder := range folders() {
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text, true
 	}
-	text, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text, true
+	t.Logf("NOT RUN: there is no collection of real bodies at %v beside the repository", folders())
+	return nil, false
 }

@@ -39,7 +39,8 @@
 // # Use
 //
 // [Decoder] is a value for receiver.Source. It is pure and safe for concurrent
-// use. [ValidSignature] checks what Grafana 12 and later signs.
+// use. What Grafana 12 and later signs, receiver.HMAC checks by the preset
+// "grafana".
 //
 // # Testing
 //

@@ -1,7 +1,6 @@
 package pagerduty_test
 
 import (
-	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/tripgen/paramedic/internal/alert"
 	"github.com/tripgen/paramedic/receiver/corpus"
-	"github.com/tripgen/paramedic/receiver/pagerduty"
 )
 
 func TestCorpus(t *testing.T) {
@@ -60,27 +58,5 @@ func compare(t *testing.T, got alert.Alert, expect string) {
 	// would be another time for each event, and so another episode.
 	if strings.Contains(expect, "no created_at") && !got.StartsAt.IsZero() {
 		t.Errorf("starts at %s", got.StartsAt)
-	}
-}
-
-func TestCorpusSignatures(t *testing.T) {
-	t.Parallel()
-	text, there := corpus.File(t, "signatures/pagerduty_v3_vectors.json")
-	if !there {
-		return
-	}
-	var vectors struct {
-		Cases []struct {
-			Name, Secret, Body, Signature string
-			Valid                         bool
-		}
-	}
-	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors.Cases) == 0 {
-		t.Fatalf("%d cases: %v", len(vectors.Cases), err)
-	}
-	for _, c := range vectors.Cases {
-		if got := pagerduty.ValidSignature([]byte(c.Secret), []byte(c.Body), c.Signature); got != c.Valid {
-			t.Errorf("%s: %t", c.Name, got)
-		}
 	}
 }

@@ -45,7 +45,7 @@
 // # Use
 //
 // [Decoder] is a value for receiver.Source. It is pure and safe for concurrent
-// use. [ValidSignature] checks what PagerDuty signs.
+// use. What PagerDuty signs, receiver.HMAC checks by the preset "pagerduty".
 //
 // # Testing
 //
