@@ -22,15 +22,18 @@ func TestPublishedSignatures(t *testing.T) {
 	}{
 		{
 			"RFC 4231, case 2", "grafana", "Jefe", "what do ya want for nothing?",
-			[]string{"X-Grafana-Alerting-Signature", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"}, 0,
+			[]string{"X-Grafana-Alerting-Signature", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+			0,
 		},
 		{
 			"RFC 4231, case 2, in capitals", "pagerduty", "Jefe", "what do ya want for nothing?",
-			[]string{"X-PagerDuty-Signature", "v1=5BDCC146BF60754E6A042426089575C75A003F089D2739839DEC58B964EC3843"}, 0,
+			[]string{"X-PagerDuty-Signature", "v1=5BDCC146BF60754E6A042426089575C75A003F089D2739839DEC58B964EC3843"},
+			0,
 		},
 		{
 			"GitHub", "github", "It's a Secret to Everybody", "Hello, World!",
-			[]string{"X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"}, 0,
+			[]string{"X-Hub-Signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
+			0,
 		},
 		{
 			"Slack", "slack", "8f742231b10e8888abcd99yyyzzz85a5",
@@ -41,14 +44,16 @@ func TestPublishedSignatures(t *testing.T) {
 			[]string{
 				"X-Slack-Signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
 				"X-Slack-Request-Timestamp", "1531420618",
-			}, 1531420618,
+			},
+			1531420618,
 		},
 		{
 			"Standard Webhooks", "standard-webhooks", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", `{"test": 2432232314}`,
 			[]string{
 				"webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek", "webhook-timestamp", "1614265330",
 				"webhook-signature", "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-			}, 1614265330,
+			},
+			1614265330,
 		},
 	} {
 		a := signer(t, preset(t, c.preset, c.secret, nil), time.Unix(c.at, 0))

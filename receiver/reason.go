@@ -21,7 +21,7 @@ const (
 	// ReasonTokenExpired: it was valid once.
 	ReasonTokenExpired Reason = "token-expired"
 	// ReasonTokenEarly: it will be valid.
-	ReasonTokenEarly Reason = "token-not-yet-valid"
+	ReasonTokenEarly Reason = "token-early"
 	// ReasonTokenIssuer: it is of another issuer, or tenant.
 	ReasonTokenIssuer Reason = "token-issuer"
 	// ReasonTokenAudience: it is for somebody else.
@@ -71,10 +71,6 @@ func (r Reason) title() string {
 		return "Accepted before"
 	case ReasonToken, ReasonTokenKey, ReasonTokenExpired, ReasonTokenEarly, ReasonTokenIssuer, ReasonTokenAudience, ReasonTokenClaim:
 		return "Wrong token"
-	case reasonNotFound:
-		return "No such source"
-	case reasonMethod:
-		return "Method not allowed"
 	case reasonAddress:
 		return "Address not allowed"
 	case reasonFailures:
@@ -87,6 +83,18 @@ func (r Reason) title() string {
 		return "Credentials cannot be checked"
 	case reasonSignatures:
 		return "Too many signatures"
+	default:
+		return r.titleOfRequest()
+	}
+}
+
+// titleOfRequest is about what is not the credentials' fault.
+func (r Reason) titleOfRequest() string {
+	switch r {
+	case reasonNotFound:
+		return "No such source"
+	case reasonMethod:
+		return "Method not allowed"
 	case reasonMediaType:
 		return "Unsupported media type"
 	case reasonEncoding:
@@ -113,6 +121,7 @@ func (r Reason) title() string {
 		return "Not stored"
 	case reasonInternal:
 		return "Internal error"
+	default:
+		return ""
 	}
-	return ""
 }

@@ -31,21 +31,21 @@ func (s *Signature) validate() error {
 	}
 	switch {
 	case s.Header == "":
-		return errors.New("Header is empty: name the header that holds the signature")
+		return errors.New("the Header is empty: name the header that holds the signature")
 	case !slices.Contains([]string{"", hexName, base64Name}, s.Encoding):
-		return fmt.Errorf("Encoding %q: it is hex or base64", s.Encoding)
+		return fmt.Errorf("the Encoding %q: it is hex or base64", s.Encoding)
 	case !slices.Contains([]string{"", sha256Name, sha512Name}, s.Algorithm):
-		return fmt.Errorf("Algorithm %q: it is sha256 or sha512", s.Algorithm)
+		return fmt.Errorf("the Algorithm %q: it is sha256 or sha512", s.Algorithm)
 	case s.TimestampHeader != "" && s.TimestampParam != "":
 		return errors.New("TimestampHeader and TimestampParam are both set: the timestamp is in one place")
 	case s.TimestampParam != "" && s.Separator == "":
 		return errors.New("TimestampParam needs Separator: it stands beside the signatures")
 	case s.Separator != "" && strings.Contains(s.Prefix, s.Separator):
-		return fmt.Errorf("Prefix %q has the Separator %q in it: then no signature has it", s.Prefix, s.Separator)
+		return fmt.Errorf("the Prefix %q has the Separator %q in it: then no signature has it", s.Prefix, s.Separator)
 	case s.Tolerance < 0:
-		return fmt.Errorf("Tolerance is %s: it is not negative", s.Tolerance)
+		return fmt.Errorf("the Tolerance is %s: it is not negative", s.Tolerance)
 	case s.Tolerance > 0 && !s.hasTimestamp():
-		return errors.New("Tolerance is set, but there is no timestamp: set TimestampHeader too, or neither")
+		return errors.New("the Tolerance is set, but there is no timestamp: set TimestampHeader too, or neither")
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func File(t *testing.T, name string) ([]byte, bool) {
 		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
+		text, err := fs.ReadFile(os.DirFS(folder), name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -101,7 +101,7 @@ func (f *fetcher) discover(ctx context.Context) error {
 
 // get reads one JSON document.
 func (f *fetcher) get(ctx context.Context, address string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return fmt.Errorf("fetch keys: %w", err)
 	}

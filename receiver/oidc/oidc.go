@@ -70,27 +70,27 @@ func New(o Options) (receiver.Authenticator, error) {
 func (o Options) validate() error {
 	switch {
 	case o.Client == nil || o.Now == nil || o.Log == nil:
-		return errors.New("Client, Now and Log must be set")
+		return errors.New("the options Client, Now and Log must be set")
 	case len(o.Issuers) == 0 || slices.Contains(o.Issuers, ""):
-		return errors.New("Issuers: name the one that tokens come from")
+		return errors.New("no Issuers: name the one that tokens come from")
 	case len(o.Audiences) == 0 || slices.Contains(o.Audiences, ""):
-		return errors.New("Audiences: name what tokens are issued for, or everybody's would pass")
+		return errors.New("no Audiences: name what tokens are issued for, or everybody's would pass")
 	case o.KeysURL == "" && len(o.Issuers) > 1:
 		return errors.New("KeysURL is empty: it can be left out for one issuer only")
 	case o.Leeway < 0:
-		return errors.New("Leeway must not be negative")
+		return errors.New("the Leeway must not be negative")
 	}
 	for _, name := range o.Algorithms {
 		// Not all that go-jose knows: HS256 would take a public key for the secret.
 		if !slices.Contains([]string{
 			goidc.RS256, goidc.RS384, goidc.RS512, goidc.PS256, goidc.PS384, goidc.PS512, goidc.ES256, goidc.ES384, goidc.ES512,
 		}, name) {
-			return fmt.Errorf("Algorithms: %q is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and ES512", name)
+			return fmt.Errorf("the Algorithms: %q is not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and ES512", name)
 		}
 	}
 	for i, c := range o.Claims {
 		if len(c.Names) == 0 || len(c.Values) == 0 || slices.Contains(c.Values, "") {
-			return fmt.Errorf("Claims: %d has no names, or no values", i)
+			return fmt.Errorf("the Claims: %d has no names, or no values", i)
 		}
 	}
 	if o.KeysURL != "" {

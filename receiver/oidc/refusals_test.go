@@ -42,8 +42,8 @@ func TestHonestSenders(t *testing.T) {
 		"url?token=" + urlToken:               {},
 		"url?a=&token=" + urlToken + "&b=%20": {},
 		"pagerduty":                           {"X-Pagerduty-Signature": {"v1=" + hmacOf(signingKey, alerts)}},
-		"grafana":                             stampedHeaders(signingKey, alerts, startOfTime),
-		"grafana?":                            stampedHeaders(newKey, alerts, startOfTime.Add(-time.Minute)),
+		"grafana":                             stampedHeaders(signingKey, startOfTime),
+		"grafana?":                            stampedHeaders(newKey, startOfTime.Add(-time.Minute)),
 	} {
 		if got := r.post(t, source, alerts, h); got.status != 202 {
 			t.Errorf("%s: %d %s", source, got.status, got.body)
@@ -62,7 +62,7 @@ func TestReplayedSignature(t *testing.T) {
 	i := newIssuer(t)
 	r := &rig{}
 	startAll(t, r, i)
-	h := stampedHeaders(signingKey, alerts, startOfTime)
+	h := stampedHeaders(signingKey, startOfTime)
 	for n, want := range []int{202, 401, 401} {
 		if got := r.post(t, "grafana", alerts, h); got.status != want {
 			t.Errorf("%d: %d %s", n, got.status, got.body)
@@ -89,7 +89,7 @@ func TestTruncatedBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = conn.Close() }()
+		t.Cleanup(func() { _ = conn.Close() })
 		// What arrives is sound, signed, and short of what was announced.
 		if _, err := io.WriteString(conn, "POST /v1/webhooks/"+c.source+" HTTP/1.1\r\nHost: x\r\n"+c.header+
 			"\r\nContent-Length: "+strconv.Itoa(len(alerts)+10)+"\r\n\r\n"+alerts); err != nil {
@@ -107,7 +107,7 @@ func TestTruncatedBody(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, err := io.ReadAll(res.Body)
-		if err != nil || res.Body.Close() != nil || res.StatusCode != 400 || !bytes.Contains(text, []byte("body-incomplete")) {
+		if err != nil || res.Body.Close() != nil || res.StatusCode != http.StatusBadRequest || !bytes.Contains(text, []byte("body-incomplete")) {
 			t.Errorf("%s: %d %s %v", c.source, res.StatusCode, text, err)
 		}
 	}

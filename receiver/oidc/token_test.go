@@ -48,7 +48,7 @@ func TestTokens(t *testing.T) {
 		{"expired in 1970", claims{"exp": 0}, "token-expired"},
 		{"expiry of no kind", claims{"exp": "tomorrow"}, "token-invalid"},
 		{"valid within the leeway", claims{"nbf": seconds(60 * time.Second)}, "passed"},
-		{"not yet valid", claims{"nbf": seconds(61 * time.Second)}, "token-not-yet-valid"},
+		{"not yet valid", claims{"nbf": seconds(61 * time.Second)}, "token-early"},
 		{"valid since of no kind", claims{"nbf": "yesterday"}, "token-invalid"},
 		{"valid since ever", claims{"nbf": nil}, "passed"},
 		{"the other caller", claims{"azp": "prometheus"}, "passed"},
