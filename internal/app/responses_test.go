@@ -74,7 +74,7 @@ func situations() map[string]func(t *testing.T, kind string) answered {
 
 		// Of the program.
 		"it could not be made durable": plain(busAway),
-		"too much at once":             with(func(o *receiver.Options) { o.MaxQueue = 1 }, tooMuch),
+		"too much at once":             with(func(o *receiver.Options) { o.MaxQueue, o.MaxGroup = 1, 1 }, tooMuch),
 		"a fault of Paramedic's own":   plain(panicking),
 		"shutting down":                plain(closing),
 	}
