@@ -86,7 +86,9 @@ func keepHeaders(h http.Header, wanted []string, reason, receivedAt string) map[
 			missing = append(missing, name)
 		}
 	}
-	k.add("User-Agent", printable(h.Get("User-Agent")))
+	if agent := h.Get("User-Agent"); agent != "" {
+		k.add("User-Agent", printable(agent))
+	}
 	if len(missing) > 0 {
 		k.kept[HeaderMissing] = enumerate(missing, maxMissing)
 	}

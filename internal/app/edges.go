@@ -26,33 +26,39 @@ func (a *App) startEdges(ctx context.Context) error {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = receiver.ErrorHandler
+	rx, err := a.newReceiver()
+	if err != nil {
+		return err
+	}
 	if a.has(RoleReceiver) {
 		waiting, cancel := context.WithTimeout(ctx, readyWithin)
 		defer cancel()
 		if err := a.responder.AwaitReady(waiting); err != nil {
 			return err
 		}
-		if err := a.mountReceiver(e); err != nil {
-			return err
-		}
+		rx.Mount(e)
 	}
-	if err := a.mountWeb(e); err != nil {
+	if err := a.mountWeb(e, rx); err != nil {
 		return err
 	}
 	return a.serve(ctx, e)
 }
 
-func (a *App) mountReceiver(e *echo.Echo) error {
+// newReceiver makes a receiver where webhooks are taken, and also where only the
+// API is served, for what it replays; nil where there is nothing to do for it.
+func (a *App) newReceiver() (*receiver.Receiver, error) {
+	if !a.has(RoleReceiver) && len(a.sources) == 0 {
+		return nil, nil
+	}
 	rx, err := receiver.New(receiver.Options{
 		Sources: a.sources, TrustedProxies: a.o.Config.TrustedProxies,
 		Publisher: a.bus, Log: a.o.Logger.With("part", "receiver"), Metrics: a.metrics, Now: time.Now, IDs: newID,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.life.onClose("receiver", closeEdge, rx.Close)
-	rx.Mount(e)
-	return nil
+	return rx, nil
 }
 
 func (a *App) serve(ctx context.Context, handler http.Handler) error {

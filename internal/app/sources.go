@@ -31,7 +31,8 @@ func CheckSources(c *config.Config) error {
 // startSources makes the sources before anything is started that would only
 // have to end again, should one of them be wrong.
 func (a *App) startSources(context.Context) (err error) {
-	if a.has(RoleReceiver) {
+	// The API replays what is in quarantine by their decoders.
+	if a.has(RoleReceiver) || a.servesAPI() {
 		a.sources, err = newSourceMaker(time.Now, a.o.Logger.With("part", "receiver")).sources(a.o.Config.Sources)
 	}
 	return err

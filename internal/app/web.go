@@ -3,17 +3,23 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/tripgen/paramedic/internal/web"
+	"github.com/tripgen/paramedic/receiver"
 )
 
 // mountWeb serves health and metrics in every process that serves HTTP, and the
-// API in those that have the role and were told who may use it.
-func (a *App) mountWeb(e *echo.Echo) error {
+// API in those that have the role and were told who may use it. rx replays what is
+// in quarantine; nil where it cannot be.
+func (a *App) mountWeb(e *echo.Echo, rx *receiver.Receiver) error {
+	if err := a.metrics.Register(a.bus.QuarantineCollector()); err != nil {
+		return fmt.Errorf("register the quarantine's metrics: %w", err)
+	}
 	o := web.Options{
 		Log: a.o.Logger.With("part", "web"), Now: time.Now, Metrics: a.metrics, Gatherer: a.metrics,
 		Checks: []web.Check{
@@ -24,12 +30,15 @@ func (a *App) mountWeb(e *echo.Echo) error {
 	if a.rules != nil {
 		o.Checks = append(o.Checks, web.Check{Name: "rules", Do: func(context.Context) error { return nil }, Warn: a.rulesWarning})
 	}
-	if a.has(RoleWeb) && a.o.Config.API.Enabled() {
+	if a.servesAPI() {
 		auth, err := a.apiAuth()
 		if err != nil {
 			return err
 		}
-		o.API = &web.API{Engine: a.responder, Pauses: a.bus.Pauses(), Ledger: a.bus, Inbox: a.bus, Auth: auth}
+		o.API = &web.API{Engine: a.responder, Pauses: a.bus.Pauses(), Ledger: a.bus, Inbox: a.bus, Quarantine: a.bus, Auth: auth}
+		if rx != nil {
+			o.API.Replay = replayer(rx)
+		}
 	}
 	s, err := web.New(o)
 	if err != nil {
@@ -39,6 +48,8 @@ func (a *App) mountWeb(e *echo.Echo) error {
 	a.web = s
 	return nil
 }
+
+func (a *App) servesAPI() bool { return a.has(RoleWeb) && a.o.Config.API.Enabled() }
 
 func (a *App) engineReady(context.Context) error {
 	if a.responder.Ready() {

@@ -14,8 +14,8 @@ import (
 // Role is what a caller may do; each includes those before it.
 type Role int
 
-// The roles: a viewer reads, an operator also commands runs and the kill switch,
-// an admin does everything.
+// The roles: a viewer reads, an operator also reads what was received and commands
+// runs, the kill switch and the quarantine, an admin does everything.
 const (
 	Viewer Role = iota + 1
 	Operator

@@ -16,6 +16,11 @@
 // A timeline is read from the ledger, not from memory, so it can be had of every
 // run there ever was. Every error is application/problem+json (RFC 9457).
 //
+// A body in quarantine is replayed under the delivery that it came as, the oldest
+// first, and leaves the quarantine only once its alerts are on disk. What dies in
+// between is replayed again, which the engine recognises. Only what is named is
+// dropped, and who dropped it, and why, is in the log.
+//
 // Who may do what is decided by bearer tokens (RFC 6750) with roles. Without
 // tokens, the API serves loopback connections only, and refuses what a web page
 // in the same machine's browser could send: foreign names in Host (DNS

@@ -9,7 +9,7 @@ import (
 )
 
 // scanning names what has a place among the scans, for who finds none.
-const scanning = "reads of the ledger and of recorded inputs"
+const scanning = "reads of the ledger, of recorded inputs and of the quarantine"
 
 // exported is a stream that is sent from a sequence up to its present end, a line
 // each. An answer that breaks off is cut off.

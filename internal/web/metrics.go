@@ -5,11 +5,15 @@ import (
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tripgen/paramedic/internal/web/api"
 )
 
 type metrics struct {
 	requests *prometheus.CounterVec
 	streams  prometheus.Gauge
+	replays  *prometheus.CounterVec
+	drops    *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -22,8 +26,16 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "paramedic_api_streams",
 			Help: "Live event streams that are open.",
 		}),
+		replays: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "paramedic_quarantine_replays_total",
+			Help: "Bodies in quarantine that were to be replayed, by what became of them.",
+		}, []string{"source", "outcome"}),
+		drops: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "paramedic_quarantine_dropped_total",
+			Help: "Bodies in quarantine that somebody dropped.",
+		}, []string{"source"}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.streams} {
+	for _, c := range []prometheus.Collector{m.requests, m.streams, m.replays, m.drops} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("web metrics: %w", err)
 		}
@@ -34,3 +46,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 func (m *metrics) answered(route string, status int) {
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
 }
+
+func (m *metrics) replayed(source string, outcome api.ReplayOutcome) {
+	m.replays.WithLabelValues(source, string(outcome)).Inc()
+}
+
+func (m *metrics) dropped(source string) { m.drops.WithLabelValues(source).Inc() }

@@ -47,6 +47,12 @@ func (s *Server) Mount(e *echo.Echo) {
 	g.GET("/events", s.serve(Viewer, s.api.StreamFor, s.events))
 	g.GET("/ledger", s.serve(Viewer, unbounded, s.exportLedger))
 	g.GET("/inbox", s.serve(Operator, unbounded, s.exportInbox))
+	g.GET("/quarantine", s.serve(Viewer, scanTime, s.placed(s.listQuarantine)))
+	g.GET("/quarantine/:id", s.serve(Viewer, scanTime, s.placed(s.showQuarantined)))
+	g.GET("/quarantine/:id/body", s.serve(Operator, scanTime, s.placed(s.quarantinedBody)))
+	g.GET("/quarantine/:id/try", s.serve(Operator, scanTime, s.placed(s.tryQuarantined)))
+	g.POST("/quarantine/replay", s.serve(Operator, scanTime, s.replay))
+	g.POST("/quarantine/drop", s.serve(Operator, scanTime, s.placed(s.drop)))
 	g.RouteNotFound("/*", s.serve(Viewer, shortTime, func(c echo.Context, _ caller) error {
 		return refuse(http.StatusNotFound, "Not found", "the API has nothing at %q", c.Request().URL.Path)
 	}))

@@ -68,19 +68,23 @@ type Options struct {
 	API *API
 }
 
-// API is what /api/v1 needs. Engine, Pauses, Ledger, Inbox and Auth must be set;
-// for the rest zero means the default.
+// API is what /api/v1 needs. Engine, Pauses, Ledger, Inbox, Quarantine and Auth
+// must be set; for the rest zero means the default.
 type API struct {
-	Engine Engine
-	Pauses Pauses
-	Ledger Ledger
-	Inbox  Inbox
-	Auth   Auth
+	Engine     Engine
+	Pauses     Pauses
+	Ledger     Ledger
+	Inbox      Inbox
+	Quarantine Quarantine
+	Auth       Auth
+
+	// Replay is nil where no sources are configured: nothing can be replayed there.
+	Replay Replayer
 
 	// DecideTimeout bounds how long a command waits to be decided: 5 s.
 	DecideTimeout time.Duration
 	// MaxStreams bounds the live streams at one time: 32. MaxScans bounds the
-	// reads of the ledger and of recorded inputs for timelines and exports: 4.
+	// reads of the ledger, of recorded inputs and of the quarantine: 4.
 	MaxStreams, MaxScans int
 	// Heartbeat is how often a silent live stream says that it lives: 15 s.
 	Heartbeat time.Duration
@@ -99,8 +103,8 @@ type Server struct {
 	api      *API
 
 	auth *authenticator
-	// streams and scans have a place for each that may run.
-	streams, scans chan struct{}
+	// streams, scans and replays have a place for each that may run.
+	streams, scans, replays chan struct{}
 	// life ends with Close.
 	life  context.Context // the server's own life, not a request's
 	close context.CancelFunc
@@ -135,8 +139,8 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) withAPI(a API) error {
-	if a.Engine == nil || a.Pauses == nil || a.Ledger == nil || a.Inbox == nil {
-		return errors.New("web: API needs Engine, Pauses, Ledger and Inbox")
+	if a.Engine == nil || a.Pauses == nil || a.Ledger == nil || a.Inbox == nil || a.Quarantine == nil {
+		return errors.New("web: API needs Engine, Pauses, Ledger, Inbox and Quarantine")
 	}
 	auth, err := newAuthenticator(a.Auth, s.log)
 	if err != nil {
@@ -149,6 +153,7 @@ func (s *Server) withAPI(a API) error {
 	orDefault(&a.StreamFor, time.Hour)
 	s.api, s.auth = &a, auth
 	s.streams, s.scans = make(chan struct{}, a.MaxStreams), make(chan struct{}, a.MaxScans)
+	s.replays = make(chan struct{}, 1)
 	return nil
 }
 
