@@ -22,6 +22,30 @@
 // Some senders first ask whether they may send: a [Decoder] that is a
 // [Handshaker] answers them, after authentication.
 //
+// # Authentication
+//
+// A [Source] has a list of [Authenticator], of which any one lets a request pass:
+// [Bearer], [Basic], [URLToken], [ClientCertificate], [HMAC], and the tokens of
+// package oidc. All but HMAC judge the headers alone, before any of the body is
+// read. HMAC refuses by the headers what it can, and the rest when the body is
+// there; until then the body counts against a quarter of MaxInFlight, so that who
+// knows no secret cannot keep out who does.
+//
+// A signature with a timestamp is good for one accepted request: it is remembered,
+// in memory, for as long as its timestamp is good. One that was answered with 503
+// is good again. Schemes without a timestamp, as PagerDuty's, have no such
+// protection; there, and after a restart and between replicas, a replay is the
+// repeat of an alert, which the engine recognises.
+//
+// Why credentials were refused is counted and logged as a [Reason], with what an
+// authenticator says in a [Denial]. The sender hears 401 or 403 and no more, but
+// for the age of its signature. Credentials, signatures and queries of URLs are
+// not in logs, answers or quarantine.
+//
+// Source.Allow is asked before, and Options.TrustedProxies say whose
+// X-Forwarded-For is believed. An address that fails too often is answered with
+// 503 for a while, whatever it shows.
+//
 // An INBOX message is JSON lines, one input of the engine a line; the lines
 // written here are {"delivery": D}, D being an [alert.Delivery].
 //
