@@ -25,7 +25,7 @@ func attemptShape() shape {
 	return shape{
 		what:     "an attempt",
 		fields:   []string{"name", "mode", "check", "do", "verify", "within", "stable", "undo", "retry", "timeout"},
-		required: []string{"name", "do"},
+		required: []string{"name"},
 	}
 }
 
@@ -50,7 +50,7 @@ func (c *compiler) attempts(f *file, n *yaml.Node, r *rule) bool {
 
 func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool) {
 	before := len(*f.found)
-	a := engine.Attempt{Retries: builtinRetries, Backoff: builtinBackoff, Timeout: builtinTimeout, Undo: r.rule.Restore}
+	a := engine.Attempt{Group: DefaultGroup, Retries: builtinRetries, Backoff: builtinBackoff, Timeout: builtinTimeout, Undo: r.rule.Restore}
 	o, ok := f.object(n, attemptShape())
 	if v := o.get("name"); v != nil {
 		a.Name, _ = f.name(v, "the attempt's name")
@@ -82,7 +82,10 @@ func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool
 		a.Timeout = f.duration(v, "timeout", time.Second, maxTimeout)
 	}
 	a.Verify = c.verify(f, o, r)
-	if o.get("verify") == nil && effective(r.rule.Mode, a.Mode) == engine.ModeAuto && n.Kind == yaml.MappingNode {
+	switch {
+	case o.get("do") == nil && ok:
+		f.onlyLooks(n, o)
+	case o.get("verify") == nil && effective(r.rule.Mode, a.Mode) == engine.ModeAuto && n.Kind == yaml.MappingNode:
 		f.unverified(n, r, a)
 	}
 	return a, ok && !f.failedSince(before)
@@ -95,6 +98,20 @@ func (f *file) unverified(n *yaml.Node, r *rule, a engine.Attempt) {
 		return
 	}
 	f.warnf(n, "this attempt acts by itself and has no verify: it counts as a cure if the alert resolves within %s; say how health looks", format(a.Verify.Within))
+}
+
+// onlyLooks holds that an attempt that does nothing has something to look at, and
+// nothing that is about actions.
+func (f *file) onlyLooks(n *yaml.Node, o object) {
+	if o.get("verify") == nil {
+		f.errorf(n, "this attempt has neither do nor verify: write what it does, or, for one that only looks whether all is as it must be, what it verifies")
+		return
+	}
+	for _, name := range []string{"check", "undo", "retry", "timeout", "mode"} {
+		if key := o.keys[name]; key != nil {
+			f.errorf(key, "%s is about what an attempt does, and this one has no do: leave it out", name)
+		}
+	}
 }
 
 func (f *file) retry(n *yaml.Node, a *engine.Attempt) {

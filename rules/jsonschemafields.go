@@ -235,7 +235,7 @@ func attemptDescribed() described {
 			"name":  nameOf("Unique in the rule."),
 			"mode":  modeNode("Can lower the rule's mode for this rung, never raise it.", modeNames(ladder()[1:])),
 			"check": listOf(to("probe"), "Looked at once, right before the first action: all must hold, else the next attempt is tried."),
-			"do":    listOf(to("action"), "The actions, in order."), "verify": listOf(to("probe"), "What must hold together for it to count as a cure. By default that the alert resolves, or nothing where it does not resolve by being dealt with: on.schedule, on.cost, on.manual, and on.rollout but for stuck."),
+			"do":    listOf(to("action"), "The actions, in order. Without them the attempt only looks: if verify does not hold, the next one is tried."), "verify": listOf(to("probe"), "What must hold together for it to count as a cure. By default that the alert resolves, or nothing where it does not resolve by being dealt with: on.schedule, on.cost, on.manual, and on.rollout but for stuck."),
 			"within": durationNode("By when the cure must show; 5m by default, 10m without verify where the alert's resolve is waited for."),
 			"stable": {
 				"anyOf":       []node{durationNode("How long."), {"const": 0}},
@@ -245,5 +245,9 @@ func attemptDescribed() described {
 			"retry":   to("retry"),
 			"timeout": durationNode("How long one call of an action may take; 1m by default."),
 		},
+		more: node{"anyOf": []node{
+			{"required": []string{"do"}},
+			{"required": []string{"verify"}, "not": node{"anyOf": having("check", "undo", "retry", "timeout", "mode")}},
+		}},
 	}
 }

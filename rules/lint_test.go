@@ -52,7 +52,7 @@ func TestCodes(t *testing.T) {
 func codeWords() map[string]string {
 	return map[string]string{
 		"not YAML": rules.CodeSyntax, "this is not UTF-8": rules.CodeSyntax, "merge keys": rules.CodeSyntax, "indents": rules.CodeSyntax,
-		`no field "whne"`: rules.CodeUnknownField, `an attempt needs the field "do"`: rules.CodeMissingField, `"otherwise" has no value`: rules.CodeMissingField,
+		`no field "whne"`: rules.CodeUnknownField, `neither do nor verify`: rules.CodeMissingField, `"otherwise" has no value`: rules.CodeMissingField,
 		`no action "http.requst"`: rules.CodeUnknownName, `no probe "htp"`: rules.CodeUnknownName, `no reporter "lgo"`: rules.CodeUnknownName,
 		`"mode" is written twice`: rules.CodeDuplicate, `already a rule "three"`: rules.CodeDuplicate,
 		"try is an empty list": rules.CodeType, "report is a mapping": rules.CodeType, "breaker is a whole number": rules.CodeType,

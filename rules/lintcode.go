@@ -97,6 +97,8 @@ func codeMarks(s Severity) [][2]string {
 	}
 	return [][2]string{
 		{"parameter schema", CodeInternal},
+		{"neither do nor verify", CodeMissingField},
+		{"has no do: leave it out", CodeValue},
 		{"equal compares", CodeValue},
 		{"timezone: ", CodeSchedule},
 		{"waits for itself", CodeCircle},

@@ -164,8 +164,9 @@ type decider struct {
 	at     time.Time
 	events []Event
 	run    *Run
-	// resolving is the episode whose resolve is being decided.
-	resolving alert.EpisodeID
+	// resolving is the episode whose resolve is being decided, opening the one whose
+	// beginning is: the state does not know of either yet.
+	resolving, opening alert.EpisodeID
 	// supposed says that the run is only supposed: the state does not know it.
 	supposed bool
 }
@@ -198,6 +199,9 @@ func (d *decider) firing() bool {
 	for _, id := range d.run.Episodes {
 		if id == d.resolving {
 			continue
+		}
+		if id == d.opening {
+			return true
 		}
 		if ep := d.st.Episodes[id]; ep != nil && ep.Firing() {
 			return true

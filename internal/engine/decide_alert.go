@@ -136,6 +136,7 @@ func (d *decider) match(id alert.EpisodeID, a alert.Alert) {
 		d.emit(AlertUnmatched{Episode: id, Reason: "no rules are loaded"})
 		return
 	}
+	d.opening = id
 	matches := set.Match(a, d.at)
 	if len(matches) == 0 {
 		d.emit(AlertUnmatched{Episode: id, Reason: "no rule is for this alert"})

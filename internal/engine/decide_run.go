@@ -158,9 +158,26 @@ func (d *decider) executed(rule *Rule) {
 		d.rejudge(rule)
 		return
 	}
-	v := d.attempt(rule).Verify
-	d.emit(VerifyStarted{Run: d.run.ID, Until: d.at.Add(v.Within)})
-	if len(v.Probes) > 0 {
+	d.emit(VerifyStarted{Run: d.run.ID, Until: d.at.Add(d.attempt(rule).Verify.Within)})
+	d.awaitCure(rule)
+}
+
+// validate goes through an attempt that does nothing.
+func (d *decider) validate(rule *Rule) {
+	started := VerifyStarted{Run: d.run.ID, Only: true, Until: d.at.Add(d.attempt(rule).Verify.Within)}
+	if !d.run.Canonical() {
+		started.Target = d.run.Stated
+	}
+	d.emit(started)
+	if into, ok := d.twin(); ok {
+		d.emit(RunMerged{Run: d.run.ID, Into: into})
+		return
+	}
+	d.awaitCure(rule)
+}
+
+func (d *decider) awaitCure(rule *Rule) {
+	if len(d.attempt(rule).Verify.Probes) > 0 {
 		d.issueVerify(rule, d.run.VerifyUntil)
 		return
 	}
@@ -172,7 +189,7 @@ func (d *decider) issueVerify(rule *Rule, until time.Time) {
 	a := d.attempt(rule)
 	t := Task{
 		ID: d.taskID(TaskVerify, 0), Kind: TaskVerify, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
-		Group: VerifyGroup(a.Do[0].Group), Action: VerifyAction, Target: d.run.Target, Stable: a.Verify.Stable,
+		Group: a.lookers(), Action: VerifyAction, Target: d.run.Target, Stable: a.Verify.Stable,
 		Deadline: until,
 	}
 	t.NotAfter = t.Deadline
@@ -191,7 +208,7 @@ func (d *decider) verified(rule *Rule, t Task, res Result) {
 	case res.Failure != nil:
 		d.attemptFailed(rule, false, "not known to be cured: verification failed: %s", res.Failure.Message)
 	case !res.Verified:
-		d.attemptFailed(rule, true, "not cured: %s", unmet(res.Checks))
+		d.attemptFailed(rule, true, "%s: %s", d.attempt(rule).failure(), unmet(res.Checks))
 	default:
 		d.checkCured(rule)
 	}
@@ -210,6 +227,14 @@ func (d *decider) verifyLater(rule *Rule, t Task, f Failure) bool {
 	}
 	d.emit(RetryScheduled{Run: d.run.ID, Task: t.Kind, Action: d.action(t), At: at, Reason: f.Message})
 	return true
+}
+
+// failure says in short what a verification that does not hold means.
+func (a *Attempt) failure() string {
+	if len(a.Do) == 0 {
+		return "not as it must be"
+	}
+	return "not cured"
 }
 
 func unmet(checks []Check) string {

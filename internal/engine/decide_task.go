@@ -56,6 +56,10 @@ func (d *decider) issuePlan() {
 		d.refrain(rule, Observed, "mode observe only records")
 		return
 	}
+	if len(d.attempt(rule).Do) == 0 {
+		d.validate(rule)
+		return
+	}
 	action := len(d.run.Plans)
 	t, err := d.actionTask(rule, TaskPlan, action)
 	if err != nil {

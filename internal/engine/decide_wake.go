@@ -89,7 +89,7 @@ func (d *decider) verifyDue(rule *Rule) {
 		return
 	}
 	if v.AlertResolved && d.firing() && !d.at.Before(d.run.VerifyUntil) {
-		d.attemptFailed(rule, true, "not cured: the alert still fires %s after the action", v.Within)
+		d.attemptFailed(rule, true, "%s: the alert still fires after %s", d.attempt(rule).failure(), v.Within)
 		return
 	}
 	d.checkCured(rule)

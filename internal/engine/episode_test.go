@@ -200,7 +200,7 @@ func TestARuleThatCannotActFails(t *testing.T) {
 	empty := down()
 	empty.Attempts = nil
 	idle := down()
-	idle.Attempts[0].Do = nil
+	idle.Attempts[0].Do, idle.Attempts[0].Verify = nil, engine.Verify{Within: time.Minute}
 	for name, c := range map[string]struct {
 		rule   *fakeRule
 		alert  alert.Alert

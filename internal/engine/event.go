@@ -194,6 +194,10 @@ type ApprovalGiven struct {
 type VerifyStarted struct {
 	Run   string    `json:"run"`
 	Until time.Time `json:"until"`
+	// Only says that the attempt does nothing, but looks. Target is set where no
+	// action made it canonical yet: it is then what the rule states.
+	Only   bool   `json:"only,omitempty"`
+	Target Target `json:"target,omitzero"`
 }
 
 // VerifyWaiting says what the cure still waits for.

@@ -62,7 +62,7 @@ func (m Match) check() error {
 		return fmt.Errorf("rule %s has nothing to try", m.Rule.Name)
 	}
 	for _, a := range m.Rule.Attempts {
-		if len(a.Do) == 0 {
+		if len(a.Do) == 0 && !a.looks() {
 			return fmt.Errorf("rule %s: attempt %q has nothing to do", m.Rule.Name, a.Name)
 		}
 	}
@@ -223,7 +223,8 @@ type Budget struct {
 	Concurrent int
 }
 
-// Attempt is one rung of a rule's ladder.
+// Attempt is one rung of a rule's ladder. One that does nothing only verifies: no
+// guard is asked, as nothing is changed, and if it fails the next rung is tried.
 type Attempt struct {
 	Name string
 	// Mode replaces the rule's, if not empty.
@@ -231,6 +232,9 @@ type Attempt struct {
 	// Check is what must hold, at one look, right before the first action.
 	Check []Probe
 	Do    []Action
+	// Group is the worker group that takes the probes of an attempt that does
+	// nothing; for others it is that of the first action.
+	Group string
 	// Undo says whether the actions that were done are put back, the last one
 	// first, when the attempt fails. A rule's Restore implies it.
 	Undo bool
@@ -242,6 +246,17 @@ type Attempt struct {
 	Backoff time.Duration
 	// Timeout bounds one call of a remediator.
 	Timeout time.Duration
+}
+
+// looks reports whether the attempt has anything to verify.
+func (a *Attempt) looks() bool { return len(a.Verify.Probes) > 0 || a.Verify.AlertResolved }
+
+// lookers is the worker group that takes the attempt's probes.
+func (a *Attempt) lookers() string {
+	if len(a.Do) > 0 {
+		return VerifyGroup(a.Do[0].Group)
+	}
+	return VerifyGroup(a.Group)
 }
 
 // Action is one call of a remediator.

@@ -56,6 +56,9 @@ func (r *Run) apply(ev Event, at time.Time) {
 func (r *Run) applyLate(ev Event, at time.Time) {
 	switch e := ev.(type) {
 	case VerifyStarted:
+		if e.Target.Name != "" {
+			r.Target = e.Target
+		}
 		r.Phase, r.VerifyUntil, r.WakeAt = PhaseVerifying, e.Until, e.Until
 	case VerifyWaiting:
 		r.WakeAt, r.Why = e.Until, e.Reason

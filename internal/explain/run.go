@@ -23,6 +23,9 @@ func ofRun(ev engine.Event) statement {
 	case engine.UndoStarted:
 		return statement{TopicAction, because(undoing(e), e.Reason)}
 	case engine.VerifyStarted:
+		if e.Only {
+			return statement{TopicVerify, "Looks whether all is as it must be, until " + clock(e.Until) + ", and changes nothing"}
+		}
 		return statement{TopicVerify, "Waits for the cure to show until " + clock(e.Until)}
 	case engine.VerifyWaiting:
 		return statement{TopicVerify, because("Not confirmed yet, at most until "+clock(e.Until), e.Reason)}

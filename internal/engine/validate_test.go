@@ -1,0 +1,103 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tripgen/paramedic/internal/engine"
+)
+
+// validated is a rule that first looks, and acts only if what it sees is wrong.
+func validated() *fakeRule {
+	r := down()
+	look := engine.Attempt{
+		Name: "look", Group: "there",
+		Verify: engine.Verify{Probes: []engine.Probe{{Kind: "http", Params: params}}, Within: 5 * time.Minute, Stable: 30 * time.Second},
+	}
+	r.Attempts = append([]engine.Attempt{look}, r.Attempts...)
+	return r
+}
+
+func TestAnAttemptThatDoesNothingLooks(t *testing.T) {
+	t.Run("and that is all, if all is well", func(t *testing.T) {
+		w := newWorld(t, validated())
+		w.send(firing("a"))
+		w.says("alert.opened", "run.started", "verify.started", "task.issued")
+		task := w.task(engine.TaskVerify)
+		if task.Group != engine.VerifyGroup("there") || task.Target != service("a") || !task.Deadline.Equal(w.now.Add(5*time.Minute)) || len(task.Probes) != 1 {
+			t.Errorf("asked for %+v", task)
+		}
+		w.verified()
+		w.says("task.answered", "run.ended")
+		w.outcome(engine.Cured)
+		if r := w.run(engine.PhaseEnded); r.Acted != 0 || len(r.Spends) != 0 {
+			t.Errorf("a run that only looked acted: %+v", r)
+		}
+	})
+	t.Run("then acts, judged by the guards", func(t *testing.T) {
+		r := validated()
+		r.Guards.Cooldown = time.Hour
+		w := newWorld(t, r)
+		w.send(firing("a"))
+		w.answer(w.task(engine.TaskVerify), engine.Result{Checks: []engine.Check{{Kind: "http", Detail: "503"}}})
+		w.says("task.answered", "attempt.failed", "task.issued")
+		w.reason("not as it must be: http: 503")
+		w.plan()
+		w.act()
+		if r := w.run(engine.PhaseVerifying); r.Acted != 1 || r.Attempt != 1 {
+			t.Errorf("%+v", r)
+		}
+	})
+	t.Run("whatever holds the rule back", func(t *testing.T) {
+		r := validated()
+		r.Mode = engine.ModeShadow
+		w := newWorld(t, r)
+		w.do(engine.Input{Command: &engine.Command{Verb: engine.Pause, Scope: "all"}})
+		w.send(firing("a"))
+		w.says("alert.opened", "run.started", "verify.started", "task.issued")
+		w.answer(w.task(engine.TaskVerify), engine.Result{})
+		w.plan()
+		w.outcome(engine.Shadowed)
+	})
+	t.Run("also when no worker answers", func(t *testing.T) {
+		w := newWorld(t, validated())
+		w.send(firing("a"))
+		w.passTo()
+		w.says("task.unanswered", "attempt.failed", "task.issued")
+	})
+	t.Run("or waits for the alert to resolve by itself", func(t *testing.T) {
+		for name, resolves := range map[string]bool{"resolves": true, "fires on": false} {
+			t.Run(name, func(t *testing.T) {
+				r := validated()
+				r.Attempts[0].Verify = engine.Verify{AlertResolved: true, Within: 5 * time.Minute}
+				w := newWorld(t, r)
+				w.send(firing("a"))
+				w.says("alert.opened", "run.started", "verify.started", "verify.waiting")
+				if resolves {
+					w.send(resolved(firing("a")))
+					w.outcome(engine.Cured)
+					return
+				}
+				w.passTo()
+				w.says("attempt.failed", "task.issued")
+				w.reason("not as it must be: the alert still fires after 5m")
+			})
+		}
+	})
+	t.Run("at one target once", func(t *testing.T) {
+		w := newWorld(t, validated())
+		other := firing("a")
+		other.Fingerprint = "other"
+		w.send(firing("a"), other)
+		w.says("alert.opened", "run.started", "verify.started", "task.issued", "alert.opened", "run.joined")
+	})
+	t.Run("on the last rung, and asks people", func(t *testing.T) {
+		r := validated()
+		r.Attempts = r.Attempts[:1]
+		w := newWorld(t, r)
+		w.send(firing("a"))
+		w.answer(w.task(engine.TaskVerify), engine.Result{Checks: []engine.Check{{Kind: "http", Detail: "503"}}})
+		w.says("task.answered", "attempt.failed", "run.ended", "run.escalated")
+		w.outcome(engine.Uncured)
+	})
+}
