@@ -24,7 +24,7 @@ func TestAReplayTakesTheDecisionsOfTheLiveEngine(t *testing.T) {
 	missing := []string{
 		"run.held", "run.allowed", "run.joined", "run.merged", "run.continued", "run.replanned", "run.parked", "approval.given",
 		"undo.started", "retry.scheduled", "attempt.failed", "rule.failed", "scope.paused", "rules.loaded", "command.refused",
-		"answer.ignored", "task.unanswered", "state.pruned",
+		"answer.ignored", "task.unanswered", "state.pruned", "run.standing",
 	}
 	for seed := range uint64(150) {
 		w := newLive(t, seed)
@@ -142,6 +142,9 @@ func (w *live) draw(digest string) *ruleSet {
 				a.Check = a.Verify.Probes
 			}
 			a.Undo = w.rng.IntN(2) == 0
+			if r.Restore = name == "night"; r.Restore {
+				a.Verify.AlertResolved = false
+			}
 			r.Attempts = append(r.Attempts, a)
 		}
 		return r
@@ -155,6 +158,7 @@ func (w *live) draw(digest string) *ruleSet {
 		rules: []*namedRule{
 			rule("watch", engine.ModeObserve, "Noise", "Down"), rule("ghost", engine.ModeShadow, "Slow"),
 			rule("down", engine.ModeAuto, "Down"), rule("slow", engine.ModeApprove, "Slow", "Odd"),
+			rule("night", engine.ModeAuto, "Night"),
 		},
 	}
 }
@@ -214,7 +218,7 @@ func (w *live) load(digest string) {
 func (w *live) notify() {
 	d := &alert.Delivery{ID: fmt.Sprint("d", w.now.UnixNano()), Source: "am", ReceivedAt: w.now}
 	for range 1 + w.rng.IntN(3) {
-		name := []string{"Down", "Slow", "Noise", "Odd", "Nobody"}[w.rng.IntN(5)]
+		name := []string{"Down", "Slow", "Noise", "Odd", "Nobody", "Night"}[w.rng.IntN(6)]
 		on := []string{"x1", "x2", "y1", ""}[w.rng.IntN(4)]
 		key := name + on
 		if w.starts[key].IsZero() || w.rng.IntN(3) == 0 {

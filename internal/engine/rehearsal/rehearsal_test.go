@@ -86,6 +86,11 @@ func (worker) Do(_ time.Time, t engine.Task) (engine.Result, time.Duration, bool
 func play(t *testing.T, seed uint64, restart bool) []string {
 	t.Helper()
 	s := newSet()
+	if s.rule.Restore = seed%2 == 1; s.rule.Restore {
+		for i := range s.rule.Attempts {
+			s.rule.Attempts[i].Verify.AlertResolved = false
+		}
+	}
 	var ledger []string
 	stage := rehearsal.New(rehearsal.Options{Sets: s, Worker: worker{}, Record: restart, Observe: func(at time.Time, _ engine.Input, events []engine.Event) error {
 		for _, ev := range events {
@@ -148,8 +153,8 @@ func stir(stage *rehearsal.Stage, random *rand.Rand, at time.Time) {
 // it comes.
 func TestSameInputsSameEvents(t *testing.T) {
 	t.Parallel()
-	acted, undone := 0, 0
-	for seed := range uint64(6) {
+	acted, undone, stood, restored := 0, 0, 0, 0
+	for seed := range uint64(8) {
 		first := play(t, seed, false)
 		for what, again := range map[string][]string{"again": play(t, seed, false), "with restarts": play(t, seed, true)} {
 			if !slices.Equal(first, again) {
@@ -158,9 +163,11 @@ func TestSameInputsSameEvents(t *testing.T) {
 		}
 		acted += strings.Count(strings.Join(first, "\n"), `"run.allowed"`)
 		undone += strings.Count(strings.Join(first, "\n"), `"undo.started"`)
+		stood += strings.Count(strings.Join(first, "\n"), `"run.standing"`)
+		restored += strings.Count(strings.Join(first, "\n"), `"outcome":"restored"`)
 	}
-	if acted < 10 || undone < 3 {
-		t.Errorf("only %d attempts acted, and %d were put back: the property is held over too little", acted, undone)
+	if acted < 10 || undone < 3 || stood < 3 || restored < 2 {
+		t.Errorf("only %d attempts acted, %d were put back, %d stood, %d runs were restored: the property is held over too little", acted, undone, stood, restored)
 	}
 }
 

@@ -72,6 +72,30 @@ func (t altered) into(s *shell) {
 	}
 }
 
+// when is into for the steps of one kind only.
+func (t altered) when(is func(engine.Step) bool) func(*shell) {
+	return func(s *shell) {
+		s.advance = advanceBy(func(sets engine.Sets, st *engine.State, at time.Time, step engine.Step) []engine.Event {
+			if is(step) {
+				by := t
+				by.Sets = sets
+				sets = by
+			}
+			return engine.Decide(sets, st, at, step)
+		})
+	}
+}
+
+// forResolves changes the rules that the engine gets when an alert resolves.
+func forResolves(change func(*engine.Rule)) func(*shell) {
+	return altered{rule: change}.when(func(s engine.Step) bool { return s.Alert != nil && s.Alert.Alert.Status == alert.Resolved })
+}
+
+// forCommands changes those that it gets when a person says something.
+func forCommands(change func(*engine.Rule)) func(*shell) {
+	return altered{rule: change}.when(func(s engine.Step) bool { return s.Command != nil })
+}
+
 // byRules changes the rules that the engine gets.
 func byRules(change func(*engine.Rule)) func(*shell) { return altered{rule: change}.into }
 

@@ -32,8 +32,9 @@ func (o *observer) wantsGroup(id alert.EpisodeID) {
 	}
 }
 
-// begins checks that a group has no run yet.
+// begins checks a run that begins, and that its group has none yet.
 func (o *observer) begins(run *seenRun, id alert.EpisodeID) {
+	o.beginsBeside(run)
 	if run.rule != wide {
 		return
 	}
@@ -58,8 +59,10 @@ func (o *observer) handsOver(run, into *seenRun) {
 	}
 }
 
-// joins checks that an alert joins the run that has its group.
+// joins checks that an alert joins a run that goes on, and the one that has its
+// group.
 func (o *observer) joins(run *seenRun, id alert.EpisodeID) {
+	o.joinsStanding(run)
 	if run.rule != wide {
 		return
 	}

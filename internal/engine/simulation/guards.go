@@ -50,7 +50,8 @@ func (o *observer) allow(r record, e engine.RunAllowed) {
 	o.allowed = append(o.allowed, allowance{r.at, run.id, run.rule, run.target, group})
 
 	o.counted(run, rule, r.at)
-	if n, most := o.underRepair(run.rule), rule.Guards.Concurrent; most > 0 && n > most {
+	o.mendsWhatStands(run)
+	if n, most := o.underRepair(run.rule)-o.restored(run.rule), rule.Guards.Concurrent; most > 0 && n > most {
 		o.w.violate("rule %s has %d targets under repair, it may have %d", run.rule, n, most)
 	}
 	o.budgeted(group, r.at)

@@ -19,6 +19,9 @@ func (o *observer) judged(r record, ev engine.Event) {
 	switch e := ev.(type) {
 	case engine.RunHeld:
 		o.w.happened("held by " + e.Guard)
+		if o.runs[e.Run].standing {
+			o.w.happened("restore held by " + e.Guard)
+		}
 		o.runs[e.Run].holds(hold{e, r.at})
 	case engine.RunAllowed:
 		o.runs[e.Run].letThrough()

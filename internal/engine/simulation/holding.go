@@ -129,10 +129,10 @@ func (o *observer) uninhibited(run *seenRun, rule *engine.Rule) string {
 	return ""
 }
 
-// atWork is an active run of a rule whose mode may act, but for one.
+// atWork is a run of a rule whose mode may act and that does not stand, but for one.
 func (o *observer) atWork(rule string, but *seenRun) string {
 	for _, id := range o.order {
-		if run := o.runs[id]; run.rule == rule && !run.finished && run.mode.Acts() && run != but {
+		if run := o.runs[id]; run.rule == rule && !run.finished && !run.standing && run.mode.Acts() && run != but {
 			return id
 		}
 	}
@@ -146,7 +146,7 @@ func (o *observer) required(run *seenRun, rule *engine.Rule) string {
 		switch last, acted := o.acted[req.Rule]; {
 		case req.State != engine.RuleTrusted && other != "":
 			return fmt.Sprintf("requires that rule %s is %s, and run %s is at work", req.Rule, req.State, other)
-		case req.State == engine.RuleCured && (!acted || last != engine.Cured):
+		case req.State == engine.RuleCured && (!acted || last != engine.Cured && last != engine.Restored):
 			return fmt.Sprintf("requires that rule %s is cured, and its last run ended %q", req.Rule, last)
 		case req.State == engine.RuleTrusted && o.turnedDown(run.set, req.Rule):
 			return fmt.Sprintf("requires that rule %s is trusted, and its breaker is open", req.Rule)

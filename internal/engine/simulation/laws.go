@@ -17,10 +17,10 @@ type law struct {
 // only, or nothing would ever be done.
 func drawLaws(w *world) map[string]law {
 	laws := map[string]law{}
-	for _, name := range []string{failover, down, slow, wide} {
+	for _, name := range []string{failover, down, slow, wide, nightly} {
 		laws[name] = law{guards: drawGuards(w)}
 	}
-	for _, name := range []string{down, slow, wide} {
+	for _, name := range []string{down, slow, wide, nightly} {
 		l := laws[name]
 		l.unless, l.guards.Requires = drawUnless(w, name), drawRequires(w, name)
 		laws[name] = l
@@ -59,6 +59,9 @@ func drawUnless(w *world, name string) []engine.Inhibitor {
 	if name == slow && w.chance(0.3) {
 		unless = append(unless, whileAtWork(down))
 	}
+	if name == wide && w.chance(0.3) {
+		unless = append(unless, whileAtWork(nightly))
+	}
 	return unless
 }
 
@@ -77,8 +80,11 @@ func drawRequires(w *world, name string) []engine.Requirement {
 		return nil
 	}
 	of := failover
-	if name == slow {
+	switch name {
+	case slow:
 		of = down
+	case down:
+		of = pick(w, failover, nightly)
 	}
 	return []engine.Requirement{{Rule: of, State: pick(w, engine.RuleIdle, engine.RuleCured, engine.RuleTrusted)}}
 }

@@ -67,6 +67,12 @@ type seenRun struct {
 	// through, told whether people were told of them.
 	heldSince time.Time
 	told      bool
+	// standing says that it did what it was to do and gave up its target, ends how
+	// it will end once it has put back what it did, done which actions of its
+	// attempt workers answered that they did.
+	standing bool
+	ends     engine.RunFinal
+	done     map[int]bool
 }
 
 type issue struct {
@@ -129,6 +135,7 @@ func (o *observer) record(r record, events []engine.Event) {
 	}
 	o.onePerTarget()
 	o.heldForAReason(r.at)
+	o.standForAReason()
 }
 
 func (o *observer) event(r record, ev engine.Event) {
@@ -158,6 +165,8 @@ func (o *observer) event(r record, ev engine.Event) {
 		o.over(o.runs[e.Run])
 	case engine.RunContinued:
 		o.runs[e.Run].climb(e.Attempt)
+	case engine.RunStanding:
+		o.stands(o.runs[e.Run])
 	case engine.UndoStarted:
 		o.startsUndo(r, e)
 	case engine.AttemptFailed:
@@ -189,7 +198,7 @@ func (o *observer) event(r record, ev engine.Event) {
 
 // climb begins another rung.
 func (r *seenRun) climb(attempt int) {
-	r.attempt, r.plans, r.undoing = attempt, nil, false
+	r.attempt, r.plans, r.undoing, r.done = attempt, nil, false, nil
 	r.lookedAt, r.plannedAt = time.Time{}, time.Time{}
 	r.letThrough()
 }
@@ -243,6 +252,7 @@ func (o *observer) answered(e engine.TaskAnswered) {
 	case engine.TaskExecute:
 		if e.Result.Outcome != nil {
 			run.plannedAt = time.Time{}
+			run.did(is.action)
 		}
 	case engine.TaskPlan, engine.TaskVerify:
 	}
@@ -255,7 +265,7 @@ func (o *observer) ended(e engine.RunEnded) {
 		if run.held {
 			o.uncured[run.rule]++
 		}
-	case engine.Cured:
+	case engine.Cured, engine.Restored:
 		o.w.stats.Cured++
 		o.uncured[run.rule] = 0
 	case engine.SelfResolved, engine.Observed, engine.Shadowed, engine.HeldBack, engine.Denied, engine.Unapproved, engine.Merged, engine.Cancelled:
@@ -270,6 +280,7 @@ func (o *observer) ended(e engine.RunEnded) {
 			o.owed[e.Run] = "ended without having put back " + left
 		}
 	}
+	o.endsRestoring(run, e.Outcome)
 	if run.held {
 		o.acted[run.rule] = e.Outcome
 	}
@@ -287,13 +298,14 @@ func (o *observer) over(run *seenRun) {
 	maps.DeleteFunc(o.groups, func(_, id string) bool { return id == run.id })
 }
 
-// onePerTarget checks that no two runs of a rule are about the same target.
+// onePerTarget checks that no two runs of a rule are about the same target, but for
+// one that is to end when it has put back what it did.
 func (o *observer) onePerTarget() {
 	o.order = slices.DeleteFunc(o.order, func(id string) bool { return o.runs[id].finished })
 	taken := map[string]string{}
 	for _, id := range o.order {
 		run := o.runs[id]
-		if run.target == "" {
+		if run.target == "" || run.ends != "" {
 			continue
 		}
 		if other, twice := taken[run.rule+run.target]; twice {

@@ -24,11 +24,11 @@ type outside struct {
 	failed map[string]engine.Class
 	// outcomes are what execute tasks answered first.
 	outcomes map[string]engine.Outcome
-	// firings are the alerts that were ever said to fire.
+	// firings are the alerts, of those that are followed, that were ever said to fire.
 	firings map[alert.EpisodeID]*firing
 }
 
-// firing is an episode of an alert that may hold others. Sure says that its
+// firing is an episode of an alert that is followed. Sure says that its
 // firing was decided, ended that some message told of its end, or of a newer
 // firing: from then on it is not sure that the engine takes it for one that fires.
 type firing struct {
@@ -100,10 +100,9 @@ func (k *outside) answer(res engine.Result) {
 	}
 }
 
-// hearsOf notes an alert that may hold others, and which firings it puts an end
-// to.
+// hearsOf notes an alert that is followed, and which firings it puts an end to.
 func (k *outside) hearsOf(a alert.Alert) {
-	if !inhibits(a.Name) {
+	if !followed(a.Name) {
 		return
 	}
 	if k.firings[a.Episode()] == nil {
@@ -117,8 +116,9 @@ func (k *outside) hearsOf(a alert.Alert) {
 	}
 }
 
-// inhibits names the alerts that hold runs of rules which are for others.
-func inhibits(name string) bool { return name == "Region" || name == "Deploy" }
+// followed names the alerts of which it matters that they surely fire: those that
+// hold runs of rules which are for others, and those of schedules.
+func followed(name string) bool { return name == "Region" || name == "Deploy" || name == night }
 
 // surelyFires finds an alert that fires beyond doubt, and is such a one.
 func (k *outside) surelyFires(such func(alert.Alert) bool) (first alert.EpisodeID, fires bool) {
@@ -140,7 +140,7 @@ func (k *outside) tighten(m message) {
 			}
 		case in.Delivery != nil:
 			for _, a := range in.Delivery.Alerts {
-				if a.Status == alert.Firing && inhibits(a.Name) {
+				if a.Status == alert.Firing && followed(a.Name) {
 					k.firings[a.Episode()].sure = true
 				}
 				if a.Status == alert.Resolved {

@@ -24,7 +24,7 @@ func (w *world) people() {
 
 // scopes are what people pause.
 func scopes() []string {
-	all := []string{engine.ScopeAll, "rule/down", "rule/slow", "rule/wide", "bad scope"}
+	all := []string{engine.ScopeAll, "rule/down", "rule/slow", "rule/wide", "rule/nightly", "bad scope"}
 	for i := range services {
 		all = append(all, fmt.Sprintf("target/http/svc-%d", i))
 	}

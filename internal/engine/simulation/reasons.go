@@ -27,6 +27,8 @@ func (o *observer) reasons(ev engine.Event) {
 		reason = e.Reason
 	case engine.AttemptFailed:
 		reason = e.Reason
+	case engine.RunStanding:
+		reason = e.Reason
 	case engine.UndoStarted:
 		reason = e.Reason
 	case engine.RunParked:

@@ -85,6 +85,7 @@ const (
 	down     = "down"
 	slow     = "slow"
 	wide     = "wide"
+	nightly  = "nightly"
 )
 
 func newRulebook(w *world) rulebook {
@@ -112,6 +113,7 @@ func newRulebook(w *world) rulebook {
 			acting(slow, pick(w, engine.ModeAuto, engine.ModeApprove, engine.ModeShadow),
 				pick(w, []string{"Slow", "Noise"}, []string{"Slow", "Noise", "Down"}, []string{"Slow"})...),
 			acting(wide, pick(w, engine.ModeAuto, engine.ModeAuto, engine.ModeApprove), "Wide"),
+			restoring(acting(nightly, pick(w, engine.ModeAuto, engine.ModeAuto, engine.ModeAuto, engine.ModeApprove, engine.ModeShadow), pick(w, night, night, night, "Nothing")), w),
 		}}
 	}
 	return b

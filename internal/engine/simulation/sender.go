@@ -31,12 +31,15 @@ func newSeries() []*series {
 			&series{name: "Wide", on: svc, zone: zone, canonical: svc},
 			&series{name: "Noise", on: svc, zone: zone, canonical: svc, noise: true},
 			&series{name: "Deploy", on: svc, zone: zone, canonical: svc, noise: true},
+			&series{name: night, on: svc, zone: zone, canonical: svc, noise: true},
 		)
 	}
 	last := fmt.Sprintf("svc-%d", gateway)
 	return append(all,
 		// The same service in the other zone's group.
 		&series{name: "Wide", on: "pod-1-1", zone: zoneOf(0), canonical: "svc-1"},
+		// A second schedule for one service.
+		&series{name: night, on: "pod-1-1", zone: zoneOf(1), canonical: "svc-1", noise: true},
 		&series{name: "Region", on: last, zone: zoneOf(0), canonical: last},
 		&series{name: "Region", on: last, zone: zoneOf(1), canonical: last},
 		&series{name: "Odd", canonical: "svc-0"},
@@ -64,7 +67,10 @@ func (w *world) senders() {
 		}
 	}
 	for _, s := range w.series {
-		if s.noise && w.chance(0.5) {
+		switch {
+		case s.name == night && w.chance(0.6):
+			w.after(w.between(0, chaos/2), func() { s.nights(1 + w.rng.IntN(4)) })
+		case s.noise && s.name != night && w.chance(0.5):
 			w.after(w.between(0, chaos/2), func() { s.flap(1 + w.rng.IntN(8)) })
 		}
 	}

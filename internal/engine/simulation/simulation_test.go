@@ -61,6 +61,10 @@ func perThousand() map[string]int {
 		"undo started": 150, "undo applied": 150, "undo finished": 100, "undo refused by the target": 20, "undo found done": 40,
 		"undo failed: retryable": 8, "undo failed: terminal": 4, "undo failed: plan-changed": 8, "undo failed: unknown": 20, "undo failed: paused": 4,
 		"check met": 500, "check unmet": 100, "check failed": 100,
+		"stands": 300, "stands on a later rung": 30, "stands again": 4, "what stands is mended": 50, "a newer start joins what stands": 60,
+		"restore of what stands": 250, "restore in the middle": 60, "restore held by busy": 20, "restore held by paused": 20,
+		"restored": 200, "restore failed": 60, "left by a person": 8, "a start while things are put back": 10,
+		"given up in the middle: denied": 3, "given up in the middle: held": 3, "given up in the middle: unapproved": 3,
 		"group begun": 500, "group joined": 100, "group handed over": 10, "routed": 1000, "told of a hold": 30,
 	}
 }

@@ -15,14 +15,18 @@ func (o *observer) startsUndo(r record, e engine.UndoStarted) {
 	if run.undoing {
 		o.w.violate("run %s starts to put attempt %d back twice", run.id, e.Attempt)
 	}
-	if e.Attempt != run.attempt || !o.rule(run).Attempts[e.Attempt].Undo {
+	if e.Attempt != run.attempt || !undoes(o.rule(run), e.Attempt) {
 		o.w.violate("run %s puts back attempt %d, which its rule does not say", run.id, e.Attempt)
 	}
+	o.leaves(run, e)
 	run.undoing = true
+	run.letThrough()
 	if e.Seen {
 		run.evidence = r.at
 	}
 }
+
+func undoes(r *engine.Rule, attempt int) bool { return r.Restore || r.Attempts[attempt].Undo }
 
 // mayUndo checks an undo task against what workers answered.
 func (o *observer) mayUndo(run *seenRun, is issue, t engine.Task) {
@@ -127,7 +131,7 @@ func (o *observer) putBackAll(run *seenRun) {
 // tells. Before it is known that the rung failed that is nothing.
 func (o *observer) leftUndone(run *seenRun) string {
 	rule := o.rule(run)
-	if run.target == "" || len(run.plans) == 0 || run.attempt >= len(rule.Attempts) || !rule.Attempts[run.attempt].Undo {
+	if run.target == "" || len(run.plans) == 0 || run.attempt >= len(rule.Attempts) || !undoes(rule, run.attempt) {
 		return ""
 	}
 	for _, c := range o.w.targets[canonicalOf(run)].changes {

@@ -187,7 +187,9 @@ func (w *world) calmDown() {
 	// Some senders fall silent instead of sending a resolve.
 	silent := w.chance(0.2)
 	for _, s := range w.series {
-		s.end(silent)
+		// A schedule does not forget its restore, whatever became of its messages.
+		s.firing = s.firing || s.name == night && !s.start.IsZero()
+		s.end(silent && s.name != night)
 	}
 }
 
