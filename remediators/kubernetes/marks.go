@@ -22,8 +22,10 @@ const (
 )
 
 // maxMarks bounds how many ids an object keeps. A task is observed within
-// minutes, in which its target sees one or two others.
-const maxMarks = 6
+// minutes, in which its target sees one or two others. But what is done for a
+// night or a weekend is put back after that, and only if the object still shows
+// it: so many others may mend it meanwhile.
+const maxMarks = 24
 
 // marks are the ids of the last tasks, latest first.
 type marks []string

@@ -48,6 +48,12 @@ func TestScaleFrom(t *testing.T) {
 		{`{"step": -9, "allowDown": true}`, 5, 1},
 		{`{"step": -1, "allowDown": true}`, 1, 0},
 		{`{"step": -1, "allowDown": true, "min": 4}`, 3, 0},
+		{`{"replicas": 2}`, 1, 2},
+		{`{"replicas": 2}`, 2, 2},
+		{`{"replicas": 2}`, 0, 0},
+		{`{"replicas": 2}`, 3, 0},
+		{`{"replicas": 2, "allowDown": true}`, 3, 2},
+		{`{"replicas": 2, "allowDown": true, "min": 4}`, 9, 4},
 	} {
 		p, err := scaleParamsOf(engine.Task{Params: json.RawMessage(c.params)})
 		if err != nil {
@@ -72,12 +78,13 @@ func TestScaleProperties(t *testing.T) {
 	schema := remediatortest.Schema(t, json.RawMessage(scaleSchema))
 	random := rand.New(rand.NewPCG(1, 2))
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
-	accepted := 0
-	for range 5000 {
+	accepted, stopped := 0, 0
+	for range 30_000 {
 		var fields []string
 		for name, value := range map[string]string{
 			"factor": pick("", "", "2", "1", "0", "0.5", "-1", "1.5", `"2"`), "step": pick("", "", "1", "-1", "0", "5", "-3", "1.5", "20000"),
-			"min": pick("", "", "1", "3", "0", "-1"), "max": pick("", "30", "4", "0", "20000"), "allowDown": pick("", "true", "false"),
+			"replicas": pick("", "", "", "0", "3", "-1", "20000", "null", "1.5"),
+			"min":      pick("", "", "1", "3", "0", "-1"), "max": pick("", "30", "4", "0", "20000"), "allowDown": pick("", "true", "false"),
 		} {
 			if value != "" {
 				fields = append(fields, fmt.Sprintf("%q: %s", name, value))
@@ -99,15 +106,63 @@ func TestScaleProperties(t *testing.T) {
 		if err != nil {
 			continue
 		}
+		if to == 0 && current > 0 && p.Replicas != nil && *p.Replicas == 0 {
+			stopped++
+			continue
+		}
 		switch {
+		case p.Replicas != nil && to == current:
 		case to == current, to < 1, p.Min != nil && to < *p.Min, p.Max != nil && to > *p.Max:
 			t.Fatalf("%s: from %d to %d", params, current, to)
 		case to < current && !p.AllowDown, to > current && p.down():
 			t.Fatalf("%s: from %d to %d, the wrong way", params, current, to)
 		}
 	}
-	if accepted < 100 {
-		t.Errorf("only %d of the parameters were good ones", accepted)
+	if accepted < 100 || stopped < 10 {
+		t.Errorf("only %d of the parameters were good ones, and %d stopped something", accepted, stopped)
+	}
+}
+
+// What is scaled to nothing can be put back, and its plan says what is taken away.
+func TestScaleToNothing(t *testing.T) {
+	t.Parallel()
+	zero := scaleParams{Replicas: new(int32), AllowDown: true}
+	to, err := zero.from(3)
+	if to != 0 || err != nil {
+		t.Fatalf("from 3 to %d: %v", to, err)
+	}
+	if to, err := zero.from(0); to != 0 || err != nil {
+		t.Errorf("from 0 to %d: %v", to, err)
+	}
+	three := int32(3)
+	w := &workload{kind: kindDeployment, replicas: &three, health: health{seen: true, wanted: 3, available: 3}}
+	p, err := planScale("korea", w, zero)
+	if err != nil || p.Noop || p.Health.Disrupts != 3 || !strings.Contains(p.Summary, "from 3 to 0 replicas") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	w.replicas = new(int32)
+	if p, err = planScale("korea", w, zero); err != nil || !p.Noop || len(p.Changes) != 0 || !strings.Contains(p.Summary, "has 0 replicas already") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	done := scaled{UID: "u", From: 3}
+	w.meta.UID = "u"
+	w.meta.Annotations = map[string]string{TaskAnnotation: "t"}
+	if back, err := done.isBack(w, "t"); back || err != nil {
+		t.Errorf("cannot be put back: %t, %v", back, err)
+	}
+}
+
+func TestRolloutStopped(t *testing.T) {
+	t.Parallel()
+	for detail, p := range map[string]progress{
+		"none are left":              {generation: 4, observed: 4},
+		"3 replicas are wanted":      {generation: 4, observed: 4, wanted: 3, total: 3},
+		"generation 3, not yet 4":    {generation: 4, observed: 3},
+		"2 replicas are still there": {generation: 4, observed: 4, total: 2},
+	} {
+		if ok, got := p.stopped(); ok != (detail == "none are left") || !strings.Contains(got, detail) {
+			t.Errorf("%+v: %t, %s", p, ok, got)
+		}
 	}
 }
 
@@ -167,7 +222,7 @@ func TestSameObject(t *testing.T) {
 func TestMarks(t *testing.T) {
 	t.Parallel()
 	var m marks
-	for i := range 10 {
+	for i := range maxMarks + 4 {
 		m = m.add(fmt.Sprintf("task %d, with \"quotes\"", i))
 		annotations := map[string]string{}
 		for name, value := range m.annotations() {
@@ -178,7 +233,7 @@ func TestMarks(t *testing.T) {
 		}
 	}
 	if len(m) != maxMarks || !m.has(`task 4, with "quotes"`) || m.has(`task 3, with "quotes"`) {
-		t.Errorf("ten tasks leave %q", m)
+		t.Errorf("four tasks too many leave %q", m)
 	}
 	if got := marksOf(map[string]string{TaskAnnotation: "a", EarlierAnnotation: "edited by hand"}); !slices.Equal(got, marks{"a"}) {
 		t.Errorf("a broken annotation reads as %q", got)

@@ -15,10 +15,11 @@ import (
 	"github.com/tripgen/paramedic/remediators"
 )
 
-// Rollout is the prober behind `rollout: complete`. It holds when the controller
-// has seen the latest spec and all wanted pods, and no others, are from it and
-// available: what `kubectl rollout status` waits for, and that nothing is
-// paused, deleted or scaled to nothing.
+// Rollout is the prober behind `rollout: complete` and `rollout: stopped`. The
+// first holds when the controller has seen the latest spec and all wanted pods,
+// and no others, are from it and available: what `kubectl rollout status` waits
+// for, and that nothing is paused, deleted or scaled to nothing. The second holds
+// when it is scaled to nothing, and no pod is left.
 type Rollout struct{ clusters Clusters }
 
 // NewRollout makes the prober.
@@ -29,8 +30,8 @@ func (*Rollout) Spec() verify.Spec {
 	return verify.Spec{
 		Kind:    "rollout",
 		System:  engine.SystemKubernetes,
-		Summary: "The target's rollout is complete: every replica is up to date and available, and no old one is left.",
-		Params:  json.RawMessage(`{"const": "complete"}`),
+		Summary: "The target's rollout is complete: every replica is up to date and available, and no old one is left. Or stopped: it is scaled to nothing, and nothing is left.",
+		Params:  json.RawMessage(`{"enum": ["complete", "stopped"]}`),
 	}
 }
 
@@ -45,8 +46,8 @@ func (*Rollout) Rules() []rbacv1.PolicyRule {
 func (r *Rollout) Probe(ctx context.Context, t engine.Target, params json.RawMessage) (engine.Check, error) {
 	check := engine.Check{Kind: r.Spec().Kind}
 	var want string
-	if err := json.Unmarshal(params, &want); err != nil || want != "complete" {
-		return check, remediators.Terminal("rollout: parameter is %s, want \"complete\"", params)
+	if err := json.Unmarshal(params, &want); err != nil || want != rolloutComplete && want != rolloutStopped {
+		return check, remediators.Terminal("rollout: parameter is %s, want %q or %q", params, rolloutComplete, rolloutStopped)
 	}
 	client, err := r.clusters.client(t)
 	if err != nil {
@@ -75,7 +76,11 @@ func (r *Rollout) Probe(ctx context.Context, t engine.Target, params json.RawMes
 	default:
 		return check, remediators.Terminal("rollout: target %s is no Deployment, StatefulSet or DaemonSet", t)
 	}
-	check.OK, check.Detail = p.complete()
+	judge := p.complete
+	if want == rolloutStopped {
+		judge = p.stopped
+	}
+	check.OK, check.Detail = judge()
 	return check, nil
 }
 
@@ -87,6 +92,24 @@ type progress struct {
 	open bool
 	// stuck says why waiting will not help; empty if it may.
 	stuck string
+}
+
+// What a rollout can be looked at for.
+const (
+	rolloutComplete = "complete"
+	rolloutStopped  = "stopped"
+)
+
+func (p progress) stopped() (ok bool, detail string) {
+	switch {
+	case p.wanted > 0:
+		return false, fmt.Sprintf("%d replicas are wanted", p.wanted)
+	case p.observed < p.generation:
+		return false, fmt.Sprintf("the controller has seen generation %d, not yet %d", p.observed, p.generation)
+	case p.total > 0:
+		return false, fmt.Sprintf("%d replicas are still there", p.total)
+	}
+	return true, "no replicas are wanted, and none are left"
 }
 
 func (p progress) complete() (ok bool, detail string) {

@@ -15,7 +15,7 @@ import (
 )
 
 // Scale changes the number of replicas of a Deployment or StatefulSet, relative
-// to what it is, within bounds. It writes the object itself and not its scale
+// to what it is, within bounds, or to a given number. It writes the object itself and not its scale
 // subresource, so that the task's mark travels in the same write.
 type Scale struct{ clusters Clusters }
 
@@ -27,7 +27,7 @@ func (*Scale) Spec() remediators.Spec {
 	return remediators.Spec{
 		Name:    "kubernetes.scale",
 		System:  engine.SystemKubernetes,
-		Summary: "Changes the replicas of a Deployment or StatefulSet by a factor or a step, within bounds; never down unless that is written.",
+		Summary: "Changes the replicas of a Deployment or StatefulSet, by a factor or a step within bounds, or to a number; never down unless that is written.",
 		Params:  json.RawMessage(scaleSchema),
 		Fenced:  true,
 		Health:  true,
@@ -81,6 +81,12 @@ func planScale(cluster string, w *workload, params scaleParams) (engine.Plan, er
 	seen, err := preconditionOf(&w.meta).encode()
 	if err != nil {
 		return engine.Plan{}, err
+	}
+	if to == *w.replicas {
+		return engine.Plan{
+			Target: w.target(cluster), Summary: fmt.Sprintf("%s in %s has %d replicas already", w, cluster, to), Noop: true,
+			Health: w.health.scaled(to), Precondition: seen,
+		}, nil
 	}
 	return engine.Plan{
 		Target:       w.target(cluster),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -81,8 +82,8 @@ func scaleRefuses(t *testing.T, b *bed) {
 		"down by max":         {at, `{"factor": 2, "max": 1}`, "allowDown"},
 		"down by step":        {at, `{"step": -1}`, "allowDown"},
 		"up by min":           {at, `{"step": -1, "allowDown": true, "min": 3}`, "would be raised"},
-		"neither":             {at, `{"max": 3}`, "exactly one of factor and step"},
-		"no parameters":       {at, ``, "exactly one of factor and step"},
+		"neither":             {at, `{"max": 3}`, "exactly one of factor, step and replicas"},
+		"no parameters":       {at, ``, "exactly one of factor, step and replicas"},
 		"factor without max":  {at, `{"factor": 2}`, "without max"},
 		"text for a number":   {at, `{"step": "1"}`, "step"},
 		"more than one value": {at, `{"step": 1} {}`, "more than one"},
@@ -114,7 +115,7 @@ func scaleUndoesWhatItShows(t *testing.T, b *bed) {
 	at := target("Deployment", namespace, d.Name)
 	run := task("up", at, `{"step": 1}`)
 	undo := undoOf(run, applied(t, s, run))
-	for i := range 3 {
+	for i := range 12 {
 		applied(t, s, task(fmt.Sprintf("down-%d", i), at, `{"step": -1, "allowDown": true}`))
 		applied(t, s, task(fmt.Sprintf("up-%d", i), at, `{"step": 1}`))
 	}
@@ -149,5 +150,33 @@ func scaleUndoesObserved(t *testing.T, b *bed) {
 	}
 	if got := now.Annotations[kubernetes.EarlierAnnotation]; got != `["up"]` {
 		t.Errorf("earlier tasks: %s", got)
+	}
+	scaleStops(t, b, s, now)
+}
+
+// scaleStops takes all pods away for a while, and brings as many back as there were.
+func scaleStops(t *testing.T, b *bed, s *kubernetes.Scale, d *appsv1.Deployment) {
+	t.Helper()
+	at := target("Deployment", d.Namespace, d.Name)
+	stopped := func() bool {
+		return must(kubernetes.NewRollout(b.clusters(t, prober)).Probe(t.Context(), at, json.RawMessage(`"stopped"`)))(t).OK
+	}
+	if stopped() {
+		t.Error("what runs counts as stopped")
+	}
+	run := task("stop", at, `{"replicas": 0, "allowDown": true}`)
+	p := must(s.Plan(t.Context(), run))(t)
+	done := must(s.Execute(t.Context(), run, p))(t)
+	eventually(t, "no pods", stopped)
+	if again := must(s.Plan(t.Context(), task("stop-again", at, `{"replicas": 0, "allowDown": true}`)))(t); !again.Noop {
+		t.Errorf("stops what is stopped: %+v", again)
+	}
+	undo := undoOf(run, p)
+	if err := s.Undo(t.Context(), undo, done); err != nil {
+		t.Fatal(err)
+	}
+	now := must(b.Client().AppsV1().Deployments(d.Namespace).Get(t.Context(), d.Name, metav1.GetOptions{}))(t)
+	if *now.Spec.Replicas != 2 {
+		t.Errorf("%d replicas after undo, want 2", *now.Spec.Replicas)
 	}
 }

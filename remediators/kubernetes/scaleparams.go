@@ -13,6 +13,7 @@ import (
 type scaleParams struct {
 	Factor    float64 `json:"factor"`
 	Step      int32   `json:"step"`
+	Replicas  *int32  `json:"replicas"`
 	Min       *int32  `json:"min"`
 	Max       *int32  `json:"max"`
 	AllowDown bool    `json:"allowDown"`
@@ -24,16 +25,18 @@ const scaleSchema = `{
   "properties": {
     "factor": {"type": "number", "exclusiveMinimum": 0, "not": {"const": 1}, "description": "Multiplies the replicas, rounded up; needs max."},
     "step": {"type": "integer", "minimum": -10000, "maximum": 10000, "not": {"const": 0}, "description": "Is added to the replicas."},
-    "min": {"type": "integer", "minimum": 1, "maximum": 10000, "default": 1, "description": "Never fewer."},
+    "replicas": {"type": "integer", "minimum": 0, "maximum": 10000, "description": "How many there are to be; 0 stops it."},
+    "min": {"type": "integer", "minimum": 1, "maximum": 10000, "description": "Never fewer; 1 by default, but for replicas."},
     "max": {"type": "integer", "minimum": 1, "maximum": 10000, "description": "Never more."},
     "allowDown": {"type": "boolean", "default": false, "description": "Must be true for fewer replicas than there are."}
   },
-  "oneOf": [{"required": ["factor"]}, {"required": ["step"]}],
+  "oneOf": [{"required": ["factor"]}, {"required": ["step"]}, {"required": ["replicas"]}],
   "dependentRequired": {"factor": ["max"]},
   "allOf": [{
     "if": {"anyOf": [
       {"required": ["factor"], "properties": {"factor": {"exclusiveMaximum": 1}}},
-      {"required": ["step"], "properties": {"step": {"exclusiveMaximum": 0}}}
+      {"required": ["step"], "properties": {"step": {"exclusiveMaximum": 0}}},
+      {"required": ["replicas"], "properties": {"replicas": {"const": 0}}}
     ]},
     "then": {"required": ["allowDown"], "properties": {"allowDown": {"const": true}}}
   }]
@@ -55,12 +58,15 @@ func scaleParamsOf(t engine.Task) (scaleParams, error) {
 	}
 	_, factor := given["factor"]
 	_, step := given["step"]
+	_, exact := given["replicas"]
 	refuse := func(format string, args ...any) (scaleParams, error) {
 		return p, remediators.Terminal("task %s: parameters of %s: "+format, append([]any{t.ID, t.Action}, args...)...)
 	}
 	switch {
-	case factor == step:
-		return refuse("want exactly one of factor and step")
+	case factor && step, factor && exact, step && exact, !factor && !step && !exact:
+		return refuse("want exactly one of factor, step and replicas")
+	case exact && (p.Replicas == nil || *p.Replicas < 0 || *p.Replicas > maxReplicas):
+		return refuse("replicas is %s; want 0 to %d", given["replicas"], maxReplicas)
 	case factor && (p.Factor <= 0 || p.Factor == 1):
 		return refuse("factor is %v; want more than 0, and not 1", p.Factor)
 	case step && (p.Step == 0 || p.Step < -maxReplicas || p.Step > maxReplicas):
@@ -79,10 +85,13 @@ func scaleParamsOf(t engine.Task) (scaleParams, error) {
 	return p, nil
 }
 
-// down reports which way the number is meant to go.
-func (p scaleParams) down() bool { return p.Step < 0 || p.Factor > 0 && p.Factor < 1 }
+// down reports whether the number is meant to become less, whatever it is.
+func (p scaleParams) down() bool {
+	return p.Step < 0 || p.Factor > 0 && p.Factor < 1 || p.Replicas != nil && *p.Replicas == 0
+}
 
-// from works out the new number. It goes the way that is meant or not at all.
+// from works out the new number. It goes the way that is meant or not at all. What
+// is to have a number may have it already.
 func (p scaleParams) from(current int32) (int32, error) {
 	want := float64(current) + float64(p.Step)
 	if p.Factor > 0 {
@@ -90,6 +99,9 @@ func (p scaleParams) from(current int32) (int32, error) {
 		want = math.Ceil(float64(current)*p.Factor - 1e-9)
 	}
 	least, most := int32(1), int32(maxReplicas)
+	if p.Replicas != nil {
+		want, least = float64(*p.Replicas), 0
+	}
 	if p.Min != nil {
 		least = *p.Min
 	}
@@ -98,6 +110,8 @@ func (p scaleParams) from(current int32) (int32, error) {
 	}
 	to := int32(min(max(want, float64(least)), float64(most)))
 	switch {
+	case to == current && p.Replicas != nil:
+		return to, nil
 	case current == 0:
 		return 0, remediators.Terminal("it is scaled to 0, which somebody meant; scale it to 1 by hand first")
 	case to == current && to == most:
@@ -106,6 +120,8 @@ func (p scaleParams) from(current int32) (int32, error) {
 		return 0, remediators.Terminal("it is already at min %d", least)
 	case to == current:
 		return 0, remediators.Terminal("it has %d replicas, and factor %v leaves them so", current, p.Factor)
+	case to < current && !p.AllowDown && p.Replicas != nil:
+		return 0, remediators.Terminal("it has %d replicas, and would be lowered to %d; write allowDown: true if that is meant", current, to)
 	case to < current && !p.AllowDown:
 		return 0, remediators.Terminal("it has %d replicas, more than max %d, and would be lowered; write allowDown: true if that is meant", current, most)
 	case to > current && p.down():
