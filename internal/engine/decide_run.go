@@ -24,6 +24,12 @@ func (d *decider) planned(rule *Rule) {
 		return
 	}
 	if last := d.run.Plans[len(d.run.Plans)-1]; last.Noop {
+		if rule.Restore && d.run.Acted == 0 && len(d.attempt(rule).Do) == 1 {
+			// It is as it is to be for a while, by somebody else's doing: there is
+			// nothing to put back later, and nothing to ask people.
+			d.end(SelfResolved, "nothing to change: %s", last.Summary)
+			return
+		}
 		d.attemptFailed(rule, false, "nothing to change: %s", last.Summary)
 		return
 	}

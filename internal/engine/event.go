@@ -300,7 +300,8 @@ const (
 	Cured RunFinal = "cured"
 	// Uncured: the ladder is exhausted.
 	Uncured RunFinal = "uncured"
-	// SelfResolved: the alert resolved before the next action.
+	// SelfResolved: the alert resolved before the next action, or what a rule that
+	// restores is to do for a while was so already.
 	SelfResolved RunFinal = "resolved"
 	// Observed: the rule only records.
 	Observed RunFinal = "observed"

@@ -126,6 +126,22 @@ func TestRestore(t *testing.T) {
 		w.send(resolved(other))
 		w.says("alert.resolved", "undo.started", "task.issued")
 	})
+	t.Run("nothing that somebody else did", func(t *testing.T) {
+		noop := func(w *world) {
+			task := w.task(engine.TaskPlan)
+			w.answer(task, engine.Result{Plan: &engine.Plan{Target: task.Target, Summary: "has 0 replicas already", Noop: true}})
+		}
+		w := newWorld(t, nightly(undoable("scale")))
+		w.send(night("a"))
+		noop(w)
+		w.says("task.answered", "run.ended")
+		w.outcome(engine.SelfResolved)
+		w.reason("nothing to change: has 0 replicas already")
+		w = newWorld(t, nightly()) // there is more to do
+		w.send(night("a"))
+		noop(w)
+		w.says("task.answered", "attempt.failed", "run.ended", "run.escalated")
+	})
 	t.Run("not by a rule that does not say so", func(t *testing.T) {
 		rule := nightly()
 		rule.Restore = false
@@ -249,80 +265,6 @@ func TestRestoreInTheMiddle(t *testing.T) {
 		w.putBack("label")
 		w.says("task.answered", "attempt.failed", "run.ended", "run.escalated")
 		w.outcome(engine.Uncured)
-	})
-}
-
-// halfApproved has a rule ask a person about its second action.
-func halfApproved(t *testing.T, rule *fakeRule) *world {
-	t.Helper()
-	w := newWorld(t, rule)
-	w.send(night("a"))
-	w.plan()
-	w.plan()
-	w.approve()
-	w.act()
-	w.fail(w.task(engine.TaskExecute), engine.ClassPlanChanged)
-	task := w.task(engine.TaskPlan)
-	w.answer(task, engine.Result{Plan: &engine.Plan{Target: task.Target, Summary: "another plan"}})
-	w.says("task.answered", "approval.asked")
-	return w
-}
-
-// A run that may not go on leaves nothing half done.
-func TestGivenUpInTheMiddle(t *testing.T) {
-	asks := func() *fakeRule {
-		rule := nightly()
-		rule.Mode = engine.ModeApprove
-		return rule
-	}
-	t.Run("denied", func(t *testing.T) {
-		w := halfApproved(t, asks())
-		r := w.run(engine.PhaseApproval)
-		w.command(engine.Command{Verb: engine.Deny, Run: r.ID, Plan: r.PlanDigest(), Reason: "not tonight"})
-		w.says("undo.started", "task.issued")
-		w.putBack("label")
-		w.ends(engine.Denied, true, "denied by ann: not tonight; put back: label")
-	})
-	t.Run("unapproved", func(t *testing.T) {
-		w := halfApproved(t, asks())
-		w.passTo()
-		w.says("undo.started", "task.issued")
-		w.send(resolved(night("a")))
-		w.says("alert.resolved")
-		w.putBack("label")
-		w.ends(engine.Unapproved, true, "nobody approved within 1h0m0s; put back: label")
-	})
-	t.Run("held too long", func(t *testing.T) {
-		rule := nightly()
-		rule.Guards.Windows = []engine.Window{between("day", engine.WindowHold, time.Minute, 0)}
-		w := newWorld(t, rule)
-		w.send(night("a"))
-		w.plan()
-		w.plan()
-		w.pass(2 * time.Minute)
-		w.act()
-		w.held(engine.GuardWindow)
-		w.pass(time.Hour)
-		w.says("undo.started", "task.issued")
-		w.putBack("label")
-		w.ends(engine.HeldBack, true, "after it was held by window", "put back: label")
-	})
-	t.Run("denied before anything was done", func(t *testing.T) {
-		w := newWorld(t, asks())
-		w.send(night("a"))
-		w.plan()
-		w.plan()
-		r := w.run(engine.PhaseApproval)
-		w.command(engine.Command{Verb: engine.Deny, Run: r.ID, Plan: r.PlanDigest()})
-		w.says("run.ended", "run.escalated")
-	})
-	t.Run("denied, of a rule that does not restore", func(t *testing.T) {
-		rule := asks()
-		rule.Restore = false
-		w := halfApproved(t, rule)
-		r := w.run(engine.PhaseApproval)
-		w.command(engine.Command{Verb: engine.Deny, Run: r.ID, Plan: r.PlanDigest()})
-		w.says("run.ended", "run.escalated")
 	})
 }
 
