@@ -23,6 +23,8 @@ import (
 // all fifty, and they would be a third of a build from nothing.
 type Client struct {
 	core, apps, autoscaling rest.Interface
+	// streams is the group apps for watches: its answers may take any time.
+	streams rest.Interface
 }
 
 // newClient makes a client of a whole configuration; the transport has been made
@@ -41,20 +43,24 @@ func newClient(config *rest.Config, transport *http.Client) (*Client, error) {
 	shared.ContentType, shared.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	// One for all groups: each would have a limit of its own otherwise.
 	shared.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst)
+	endless := *transport
+	endless.Timeout = 0
 
 	var c Client
 	for _, group := range []struct {
-		client  *rest.Interface
-		path    string
-		version schema.GroupVersion
+		client    *rest.Interface
+		path      string
+		version   schema.GroupVersion
+		transport *http.Client
 	}{
-		{&c.core, "/api", corev1.SchemeGroupVersion},
-		{&c.apps, "/apis", appsv1.SchemeGroupVersion},
-		{&c.autoscaling, "/apis", autoscalingv2.SchemeGroupVersion},
+		{&c.core, "/api", corev1.SchemeGroupVersion, transport},
+		{&c.apps, "/apis", appsv1.SchemeGroupVersion, transport},
+		{&c.autoscaling, "/apis", autoscalingv2.SchemeGroupVersion, transport},
+		{&c.streams, "/apis", appsv1.SchemeGroupVersion, &endless},
 	} {
 		own := rest.CopyConfig(shared)
 		own.APIPath, own.GroupVersion = group.path, &group.version
-		made, err := rest.RESTClientForConfigAndClient(own, transport)
+		made, err := rest.RESTClientForConfigAndClient(own, group.transport)
 		if err != nil {
 			return nil, fmt.Errorf("API group %s: %w", group.version, err)
 		}

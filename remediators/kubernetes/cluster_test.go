@@ -30,6 +30,7 @@ const (
 	restarter = "restarter"
 	scaler    = "scaler"
 	prober    = "prober"
+	watcher   = "watcher"
 )
 
 const korea = "korea"
@@ -46,10 +47,11 @@ type bed struct {
 // TestOnRealCluster has everything that needs one, so that one is enough.
 func TestOnRealCluster(t *testing.T) {
 	t.Parallel()
-	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober})}
+	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher})}
 	b.allow(t, restarter, &kubernetes.Restart{})
 	b.allow(t, scaler, &kubernetes.Scale{})
 	b.allow(t, prober, &kubernetes.Rollout{})
+	b.allow(t, watcher, kubernetes.WatchOptions{})
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *bed)
@@ -70,6 +72,13 @@ func TestOnRealCluster(t *testing.T) {
 		{"scale undoes only what it shows", scaleUndoesWhatItShows},
 		{"plans tell health", plansTellHealth},
 		{"rollout", rollouts},
+		{"watch tells rollouts", watchTellsRollouts},
+		{"watch tells what is held up", watchTellsHeldUp},
+		{"watch takes no rollout for another", watchTakesNoRolloutForAnother},
+		{"watch tells old from stuck", watchTellsOldFromStuck},
+		{"watch survives the network", watchSurvivesNetwork},
+		{"watch is narrowed", watchIsNarrowed},
+		{"watch without rights", watchWithoutRights},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -28,10 +28,19 @@ func (c Clusters) client(t engine.Target) (*Client, error) {
 	if err := t.Validate(); err != nil {
 		return nil, remediators.Terminal("%w", err)
 	}
-	client, ok := c[t.Cluster]
+	client, err := c.Named(t.Cluster)
+	if err != nil {
+		return nil, fmt.Errorf("target %q: %w", t, err)
+	}
+	return client, nil
+}
+
+// Named finds a client by the cluster's name. The error is terminal and says which
+// there are.
+func (c Clusters) Named(name string) (*Client, error) {
+	client, ok := c[name]
 	if !ok {
-		return nil, remediators.Terminal("target %q: cluster %q is not configured; known are: %s",
-			t, t.Cluster, strings.Join(slices.Sorted(maps.Keys(c)), ", "))
+		return nil, remediators.Terminal("cluster %q is not configured; known are: %s", name, strings.Join(slices.Sorted(maps.Keys(c)), ", "))
 	}
 	return client, nil
 }

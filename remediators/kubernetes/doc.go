@@ -25,6 +25,15 @@
 // [Clusters], and hand these to [NewRestart], [NewScale] and [NewRollout].
 // [ClusterRole] makes the smallest role that they need.
 //
+// # Watching rollouts
+//
+// [Client.WatchRollouts] tells how far each workload's rollout is. A rollout is what
+// a controller counts as one: the entry of its history (a ReplicaSet, a
+// ControllerRevision) and the number that it gave it, which is a new one also where
+// a template comes back. The numbers of a workload's status are taken for those of a
+// rollout only once both are known to be of the same spec, since controllers write
+// them one after the other.
+//
 // Everything here is safe for concurrent use. The tests run against a real API
 // server and its controllers (package lab).
 package kubernetes
