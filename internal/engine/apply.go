@@ -25,27 +25,31 @@ func (s *State) Apply(at time.Time, ev Event) error {
 func (s *State) applyGlobal(ev Event, at time.Time) error {
 	switch e := ev.(type) {
 	case AlertOpened:
-		ep := &Episode{Alert: e.Alert, LastFiring: earlier(e.Received, at)}
+		ep := &Episode{Alert: e.Alert, LastFiring: heard(e.Received, e.Alert.At, at), Said: e.Alert.At}
 		s.Episodes[e.Episode] = ep
 		s.index.fire(e.Episode, ep)
 		series := s.newest(e.Alert, at)
 		series.Opens = append(series.Opens, at)
 	case AlertRepeated:
 		return s.episode(ev, string(e.Episode), func(ep *Episode) {
-			ep.LastFiring = later(ep.LastFiring, earlier(e.Received, at))
+			ep.LastFiring, ep.Said = later(ep.LastFiring, heard(e.Received, e.Said, at)), later(ep.Said, e.Said)
 		})
 	case AlertReopened:
 		return s.episode(ev, string(e.Episode), func(ep *Episode) {
-			ep.LastFiring, ep.ResolvedAt, ep.Settled = earlier(e.Received, at), time.Time{}, nil
+			ep.LastFiring, ep.ResolvedAt, ep.Settled = heard(e.Received, e.Said, at), time.Time{}, nil
+			ep.Said = later(ep.Said, e.Said)
 			s.index.fire(e.Episode, ep)
 		})
 	case AlertResolved:
 		if e.Alert != nil {
-			s.Episodes[e.Episode] = &Episode{Alert: *e.Alert, ResolvedAt: at}
+			s.Episodes[e.Episode] = &Episode{Alert: *e.Alert, ResolvedAt: at, Said: e.Alert.At}
 			s.newest(*e.Alert, at)
 			return nil
 		}
-		return s.episode(ev, string(e.Episode), func(ep *Episode) { s.resolve(e.Episode, ep, at) })
+		return s.episode(ev, string(e.Episode), func(ep *Episode) {
+			ep.Said = later(ep.Said, e.Said)
+			s.resolve(e.Episode, ep, at)
+		})
 	case RunStarted:
 		if _, taken := s.Runs[e.Run]; taken {
 			return fmt.Errorf("event %s: run %s exists already", ev.Kind(), e.Run)
@@ -79,6 +83,15 @@ func (s *State) applyGlobal(ev Event, at time.Time) error {
 		return fmt.Errorf("event %s: no fold for it", ev.Kind())
 	}
 	return nil
+}
+
+// heard is of when a notification is news: of when its source says that it was so,
+// and never of later than it came.
+func heard(received, said, at time.Time) time.Time {
+	if !said.IsZero() {
+		received = earlier(received, said)
+	}
+	return earlier(received, at)
 }
 
 // newest enters an episode into its series. A newer one ends the one before:

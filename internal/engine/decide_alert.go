@@ -24,11 +24,15 @@ func (d *decider) alert(in AlertStep) {
 		d.emit(AlertDropped{Episode: id, Delivery: in.Delivery, Reason: err.Error()})
 		return
 	}
+	ep, series := d.st.Episodes[id], d.st.Series[in.Alert.Series()]
+	if ep != nil && !in.Alert.At.IsZero() && in.Alert.At.Before(ep.Said) {
+		d.emit(AlertDropped{Episode: id, Delivery: in.Delivery, Reason: fmt.Sprintf("its source has said since, at %s, how it is", ep.Said.Format(time.RFC3339))})
+		return
+	}
 	if in.Alert.Status == alert.Resolved {
 		d.resolved(id, in)
 		return
 	}
-	ep, series := d.st.Episodes[id], d.st.Series[in.Alert.Series()]
 	switch {
 	case series != nil && in.Alert.StartsAt.Before(series.Latest):
 		d.emit(AlertDropped{Episode: id, Delivery: in.Delivery, Reason: fmt.Sprintf("a newer firing of this alert began at %s", series.Latest.Format(time.RFC3339))})
@@ -36,14 +40,14 @@ func (d *decider) alert(in AlertStep) {
 		d.emit(AlertOpened{Episode: id, Delivery: in.Delivery, Received: in.Received, Alert: in.Alert})
 		d.match(id, in.Alert)
 		d.supersede(in.Alert)
-	case !ep.Firing() && in.Received.Sub(ep.ResolvedAt) < overtaken:
+	case !ep.Firing() && in.Received.Sub(ep.ResolvedAt) < overtaken && !in.newer(ep):
 		// By when it was received: it may be decided much later.
 		d.emit(AlertDropped{Episode: id, Delivery: in.Delivery, Reason: fmt.Sprintf("this firing resolved already at %s", ep.ResolvedAt.Format(time.RFC3339))})
 	case !ep.Firing():
-		d.emit(AlertReopened{Episode: id, Delivery: in.Delivery, Received: in.Received})
+		d.emit(AlertReopened{Episode: id, Delivery: in.Delivery, Received: in.Received, Said: in.Alert.At})
 		d.match(id, in.Alert)
 	default:
-		d.emit(AlertRepeated{Episode: id, Delivery: in.Delivery, Received: in.Received})
+		d.emit(AlertRepeated{Episode: id, Delivery: in.Delivery, Received: in.Received, Said: in.Alert.At})
 		if ep.Rematch {
 			d.match(id, in.Alert)
 		}
@@ -63,9 +67,13 @@ func (d *decider) resolved(id alert.EpisodeID, in AlertStep) {
 		d.emit(AlertDropped{Episode: id, Delivery: in.Delivery, Reason: "its resolve is known already"})
 		return
 	}
-	d.emit(AlertResolved{Episode: id, Delivery: in.Delivery, Received: in.Received})
+	d.emit(AlertResolved{Episode: id, Delivery: in.Delivery, Received: in.Received, Said: in.Alert.At})
 	d.ends(id, ep)
 }
+
+// newer reports whether the alert's source says that this came after all that was
+// heard of the episode.
+func (in AlertStep) newer(ep *Episode) bool { return !ep.Said.IsZero() && in.Alert.At.After(ep.Said) }
 
 // supersede ends the firing of the same series that an alert is newer than.
 func (d *decider) supersede(a alert.Alert) {

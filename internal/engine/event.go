@@ -27,6 +27,8 @@ type AlertRepeated struct {
 	Episode  alert.EpisodeID `json:"episode"`
 	Delivery string          `json:"delivery"`
 	Received time.Time       `json:"received"`
+	// Said is the alert's At.
+	Said time.Time `json:"said,omitzero"`
 }
 
 // AlertReopened says that a resolved episode fires again under the same start,
@@ -35,6 +37,8 @@ type AlertReopened struct {
 	Episode  alert.EpisodeID `json:"episode"`
 	Delivery string          `json:"delivery"`
 	Received time.Time       `json:"received"`
+	// Said is the alert's At.
+	Said time.Time `json:"said,omitzero"`
 }
 
 // AlertResolved ends an episode. Alert is set if its firing was never seen.
@@ -42,6 +46,7 @@ type AlertResolved struct {
 	Episode  alert.EpisodeID `json:"episode"`
 	Delivery string          `json:"delivery"`
 	Received time.Time       `json:"received"`
+	Said     time.Time       `json:"said,omitzero"`
 	Alert    *alert.Alert    `json:"alert,omitempty"`
 }
 

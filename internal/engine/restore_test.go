@@ -137,6 +137,14 @@ func TestRestore(t *testing.T) {
 		w.says("task.answered", "run.ended")
 		w.outcome(engine.SelfResolved)
 		w.reason("nothing to change: has 0 replicas already")
+		twice := nightly(undoable("scale"))
+		twice.Attempts = append(twice.Attempts, rung("second", undoable("scale")))
+		w = newWorld(t, twice) // the first rung failed, and people must know
+		w.send(night("a"))
+		w.plan()
+		w.fail(w.task(engine.TaskExecute), engine.ClassTerminal)
+		noop(w)
+		w.says("task.answered", "attempt.failed", "run.ended", "run.escalated")
 		w = newWorld(t, nightly()) // there is more to do
 		w.send(night("a"))
 		noop(w)

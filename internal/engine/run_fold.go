@@ -64,7 +64,7 @@ func (r *Run) applyLate(ev Event, at time.Time) {
 		r.WakeAt, r.Why = e.Until, e.Reason
 	case RunStanding:
 		r.Phase, r.WakeAt, r.Why, r.Guard, r.Waits = PhaseStanding, time.Time{}, e.Reason, "", ""
-		r.Standing, r.Task, r.RetryTask = true, nil, ""
+		r.Standing = true
 		r.unheld()
 	case UndoStarted:
 		if e.Seen {

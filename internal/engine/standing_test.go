@@ -250,6 +250,30 @@ func TestWhatARestoreCountsFor(t *testing.T) {
 	w.says("task.answered", "run.allowed", "task.issued")
 }
 
+// A restore shows that a rule can be trusted, while others of its runs go on.
+func TestARestoreClosesTheBreaker(t *testing.T) {
+	rule := nightly()
+	rule.Guards.Breaker = 1
+	w := newWorld(t, rule, guarded(engine.Guards{Requires: []engine.Requirement{{Rule: "nightly", State: engine.RuleTrusted}}}))
+	w.shut("a")
+	w.shut("b")
+	w.send(resolved(night("a")))
+	w.fail(w.task(engine.TaskUndo), engine.ClassTerminal)
+	w.ends(engine.Uncured, true)
+	w.send(night("c"))
+	w.plan()
+	w.plan()
+	w.says("task.answered", "approval.asked")
+	w.send(firing("d"))
+	w.plan()
+	w.held(engine.GuardRequires)
+	w.pass(2 * time.Second)
+	w.send(resolved(night("b")))
+	w.putBack("scale")
+	w.putBack("label")
+	w.says("task.answered", "run.ended", "run.allowed", "task.issued")
+}
+
 // One resolve may be the end of what several runs stand for on one target.
 func TestRestoresDoNotShareATarget(t *testing.T) {
 	first, second := nightly(undoable("label")), nightly(undoable("scale"))

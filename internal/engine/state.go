@@ -42,6 +42,8 @@ type Episode struct {
 	Alert      alert.Alert `json:"alert"`
 	LastFiring time.Time   `json:"lastFiring,omitzero"`
 	ResolvedAt time.Time   `json:"resolvedAt,omitzero"`
+	// Said is the latest At of its notifications, if its source tells one.
+	Said time.Time `json:"said,omitzero"`
 	// Runs are those that the episode set off or joined.
 	Runs []string `json:"runs,omitempty"`
 	// Settled are the rules that are done with the episode, whatever came of

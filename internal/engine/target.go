@@ -10,26 +10,32 @@ import (
 // makes it canonical, so that two pods of one Deployment are one target.
 type Target struct {
 	// System names the family of remediators that can mend it: "kubernetes",
-	// "http".
+	// "http", "azure".
 	System string `json:"system"`
 	// Cluster is a configured cluster's name; empty outside Kubernetes.
 	Cluster string `json:"cluster,omitempty"`
+	// Account is a configured Azure account's name; empty outside Azure.
+	Account string `json:"account,omitempty"`
 	// Namespace and Kind are Kubernetes'; empty elsewhere. Namespace is empty
 	// for a kind that has none.
 	Namespace string `json:"namespace,omitempty"`
 	Kind      string `json:"kind,omitempty"`
-	// Name is the object's name, or, for "http", the service's.
+	// Name is the object's name; for "http", the service's; for "azure", the
+	// resource's id in small letters, since Azure does not tell them apart.
 	Name string `json:"name"`
 }
 
 // String is the canonical form, such as
 // kubernetes/korea/production/Deployment/profile-service, or, for a kind without
-// a namespace, kubernetes/korea//Node/worker-1. Parts are escaped, so no two
-// targets share a form.
+// a namespace, kubernetes/korea//Node/worker-1; for Azure, azure/default and the
+// escaped id. Parts are escaped, so no two targets share a form.
 func (t Target) String() string {
 	parts := []string{t.System}
-	if t.System == SystemKubernetes {
+	switch t.System {
+	case SystemKubernetes:
 		parts = append(parts, t.Cluster, t.Namespace, t.Kind)
+	case SystemAzure:
+		parts = append(parts, t.Account)
 	}
 	parts = append(parts, t.Name)
 	for i, p := range parts {
@@ -42,6 +48,7 @@ func (t Target) String() string {
 const (
 	SystemKubernetes = "kubernetes"
 	SystemHTTP       = "http"
+	SystemAzure      = "azure"
 )
 
 // Validate reports a target that points at nothing or could be read as more
@@ -52,6 +59,10 @@ func (t Target) Validate() error {
 		return fmt.Errorf("target %q: no system", t.Name)
 	case t.Name == "":
 		return fmt.Errorf("target %q: no name", t.String())
+	case t.System == SystemAzure && t.Account == "":
+		return fmt.Errorf("target %q: the account must be given", t.String())
+	case t.System == SystemAzure && (!strings.HasPrefix(t.Name, "/subscriptions/") || t.Name != strings.ToLower(t.Name)):
+		return fmt.Errorf("target %q: want the resource's id, /subscriptions/..., in small letters", t.String())
 	case t.System != SystemKubernetes:
 	case t.clusterScoped() && t.Namespace != "":
 		return fmt.Errorf("target %q: a %s is in no namespace", t.String(), t.Kind)

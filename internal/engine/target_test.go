@@ -17,6 +17,10 @@ func TestTarget(t *testing.T) {
 	if err := whole.Validate(); err != nil {
 		t.Error(err)
 	}
+	inAzure := engine.Target{System: engine.SystemAzure, Account: "default", Name: "/subscriptions/s/resourcegroups/rg"}
+	if got, want := inAzure.String(), "azure/default/%2Fsubscriptions%2Fs%2Fresourcegroups%2Frg"; got != want || inAzure.Validate() != nil {
+		t.Errorf("%q, want %q: %v", got, want, inAzure.Validate())
+	}
 	for _, kind := range []string{"Node", "PersistentVolume", "Namespace"} {
 		alone := engine.Target{System: engine.SystemKubernetes, Cluster: "korea", Kind: kind, Name: "n"}
 		if err := alone.Validate(); err != nil {
@@ -34,6 +38,9 @@ func TestTarget(t *testing.T) {
 	for name, c := range map[string]engine.Target{
 		"no system":    {Name: "shop"},
 		"no name":      {System: engine.SystemHTTP},
+		"no account":   {System: engine.SystemAzure, Name: "/subscriptions/s"},
+		"no id":        {System: engine.SystemAzure, Account: "default", Name: "shop"},
+		"not folded":   {System: engine.SystemAzure, Account: "default", Name: "/subscriptions/s/resourceGroups/rg"},
 		"no cluster":   {System: engine.SystemKubernetes, Namespace: "n", Kind: "Pod", Name: "shop"},
 		"no namespace": {System: engine.SystemKubernetes, Cluster: "c", Kind: "Pod", Name: "shop"},
 		"no kind":      {System: engine.SystemKubernetes, Cluster: "c", Namespace: "n", Name: "shop"},
