@@ -205,19 +205,20 @@ func TestRoutesAreRendered(t *testing.T) {
 func TestTargetsOfEveryKind(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]string{
-		"{cluster: c, namespace: n, deployment: x}":            "kubernetes/c/n/Deployment/x",
-		"{cluster: c, namespace: n, statefulset: x}":           "kubernetes/c/n/StatefulSet/x",
-		"{cluster: c, namespace: n, daemonset: x}":             "kubernetes/c/n/DaemonSet/x",
-		"{cluster: c, namespace: n, replicaset: x}":            "kubernetes/c/n/ReplicaSet/x",
-		"{cluster: c, namespace: n, pod: x}":                   "kubernetes/c/n/Pod/x",
-		"{cluster: c, namespace: n, job: x}":                   "kubernetes/c/n/Job/x",
-		"{cluster: c, namespace: n, cronjob: x}":               "kubernetes/c/n/CronJob/x",
-		"{cluster: c, namespace: n, service: x}":               "kubernetes/c/n/Service/x",
-		"{cluster: c, namespace: n, persistentvolumeclaim: x}": "kubernetes/c/n/PersistentVolumeClaim/x",
-		"{cluster: c, namespace: n}":                           "kubernetes/c//Namespace/n",
-		"{cluster: c, node: x}":                                "kubernetes/c//Node/x",
-		"{cluster: c, persistentvolume: x}":                    "kubernetes/c//PersistentVolume/x",
-		"{http: x}":                                            "http/x",
+		"{cluster: c, namespace: n, deployment: x}":                   "kubernetes/c/n/Deployment/x",
+		"{cluster: c, namespace: n, statefulset: x}":                  "kubernetes/c/n/StatefulSet/x",
+		"{cluster: c, namespace: n, daemonset: x}":                    "kubernetes/c/n/DaemonSet/x",
+		"{cluster: c, namespace: n, replicaset: x}":                   "kubernetes/c/n/ReplicaSet/x",
+		"{cluster: c, namespace: n, pod: x}":                          "kubernetes/c/n/Pod/x",
+		"{cluster: c, namespace: n, job: x}":                          "kubernetes/c/n/Job/x",
+		"{cluster: c, namespace: n, cronjob: x}":                      "kubernetes/c/n/CronJob/x",
+		"{cluster: c, namespace: n, service: x}":                      "kubernetes/c/n/Service/x",
+		"{cluster: c, namespace: n, persistentvolumeclaim: x}":        "kubernetes/c/n/PersistentVolumeClaim/x",
+		"{cluster: c, namespace: n}":                                  "kubernetes/c//Namespace/n",
+		"{cluster: c, node: x}":                                       "kubernetes/c//Node/x",
+		"{cluster: c, persistentvolume: x}":                           "kubernetes/c//PersistentVolume/x",
+		"{http: x}":                                                   "http/x",
+		"{azure: a, resource: '/subscriptions/S/resourceGroups/Rg/'}": "azure/a/%2Fsubscriptions%2Fs%2Fresourcegroups%2Frg",
 	} {
 		s := set(t, "", "name: one\non: {alerts: ['alertname=\"A\"']}\nmode: observe\ntarget: "+target)
 		got := s.Match(firing(map[string]string{"alertname": "A"}), now)

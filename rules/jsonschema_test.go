@@ -107,6 +107,8 @@ try: [{name: go, do: [{kubernetes.scale: {factor: 2}}]}]`
 		"no namespace":    {"namespace: n, ", ""},
 		"a node in one":   {"deployment: d", "node: n"},
 		"an http cluster": {"namespace: n, deployment: d", "http: x"},
+		"an azure pod":    {"{cluster: c, namespace: n, deployment: d}", "{azure: a, pod: x}"},
+		"no account":      {"{cluster: c, namespace: n, deployment: d}", "{resource: /subscriptions/s}"},
 		"a unit":          {"10m", "10 minutes"},
 		"no unit":         {"10m", "10"},
 		"units in order":  {"10m", "10m1h"},
@@ -132,6 +134,7 @@ try: [{name: go, do: [{kubernetes.scale: {factor: 2}}]}]`
 		"no parameters":              {"{kubernetes.scale: {factor: 2}}", "kubernetes.restart: "},
 		"a whole namespace":          {", deployment: d", ""},
 		"a node":                     {"namespace: n, deployment: d", "node: n"},
+		"a resource":                 {"{cluster: c, namespace: n, deployment: d}", "{azure: a, resource: /subscriptions/s}"},
 		"mode observe without try":   {"try: [{name: go, do: [{kubernetes.scale: {factor: 2}}]}]", "mode: observe"},
 	} {
 		if err := check(strings.Replace(good, c.from, c.to, 1)); err != nil {

@@ -186,6 +186,8 @@ func guardsDescribed() described {
 func targetDescribed() described {
 	fields := map[string]node{
 		"cluster": text("The cluster's name in the configuration."), "namespace": text("The namespace."),
+		fieldAzure: text("The Azure account's name in the configuration."),
+		"resource": text("The resource's id, /subscriptions/..., in any spelling, which may have ${...} in it."),
 	}
 	s := targetShape()
 	for _, f := range s.fields {
@@ -222,6 +224,11 @@ func targetForms() []node {
 		}
 		if inCluster {
 			needs = append(needs, "cluster")
+		}
+		if k.system == engine.SystemAzure {
+			needs = append(needs, fieldAzure)
+		} else {
+			excludes = append(excludes, fieldAzure)
 		}
 		forms = append(forms, node{"required": needs, "not": node{"anyOf": having(excludes...)}})
 	}

@@ -47,6 +47,7 @@ func variables() []variable {
 		{name: "target", fields: []member{
 			{"system", cel.StringType, func(s *engine.Scope) any { return s.Target.System }},
 			{"cluster", cel.StringType, func(s *engine.Scope) any { return s.Target.Cluster }},
+			{"account", cel.StringType, func(s *engine.Scope) any { return s.Target.Account }},
 			{"namespace", cel.StringType, func(s *engine.Scope) any { return s.Target.Namespace }},
 			{"kind", cel.StringType, func(s *engine.Scope) any { return s.Target.Kind }},
 			{"name", cel.StringType, func(s *engine.Scope) any { return s.Target.Name }},

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/google/cel-go/common/types"
 	"go.yaml.in/yaml/v3"
@@ -13,8 +14,8 @@ import (
 // target is a rule's target, as stated.
 type target struct {
 	system, kind string
-	// cluster and namespace are nil outside Kubernetes.
-	cluster, namespace, name *template
+	// cluster and namespace are nil outside Kubernetes, account outside Azure.
+	cluster, namespace, account, name *template
 }
 
 // targetKind is one way to name a target.
@@ -27,6 +28,9 @@ type targetKind struct {
 // fieldNamespace is where a target is, or, if nothing else is named, what it is.
 const fieldNamespace = "namespace"
 
+// fieldAzure is the account that an Azure resource is in.
+const fieldAzure = "azure"
+
 // targetKinds are the fields that name the thing itself. Source of the kinds:
 // the Kubernetes API, groups core/v1, apps/v1 and batch/v1.
 func targetKinds() []targetKind {
@@ -38,11 +42,12 @@ func targetKinds() []targetKind {
 		in("persistentvolumeclaim", "PersistentVolumeClaim"),
 		of("node", "Node"), of("persistentvolume", "PersistentVolume"), of(fieldNamespace, "Namespace"),
 		{"http", engine.SystemHTTP, "", false},
+		{"resource", engine.SystemAzure, "", false},
 	}
 }
 
 func targetShape() shape {
-	s := shape{what: "a target", fields: []string{"cluster"}}
+	s := shape{what: "a target", fields: []string{"cluster", fieldAzure}}
 	for _, k := range targetKinds() {
 		s.fields = append(s.fields, k.field)
 	}
@@ -67,7 +72,11 @@ func (c *compiler) target(f *file, n *yaml.Node) (target, bool) {
 		field string
 		has   bool
 		into  **template
-	}{{"cluster", k.system == engine.SystemKubernetes, &t.cluster}, {fieldNamespace, inNamespace, &t.namespace}} {
+	}{
+		{"cluster", k.system == engine.SystemKubernetes, &t.cluster},
+		{fieldNamespace, inNamespace, &t.namespace},
+		{fieldAzure, k.system == engine.SystemAzure, &t.account},
+	} {
 		value := o.get(place.field)
 		switch {
 		case place.field == k.field:
@@ -99,7 +108,7 @@ func (f *file) targetKind(o object) (targetKind, bool) {
 	if len(named) == 1 {
 		return named[0], true
 	}
-	f.errorf(o.node, "a target names exactly one of %s, not %d of them", enumerate(targetShape().fields[1:], "and"), len(named))
+	f.errorf(o.node, "a target names exactly one of %s, not %d of them", enumerate(targetShape().fields[2:], "and"), len(named))
 	return targetKind{}, false
 }
 
@@ -147,6 +156,7 @@ func (t target) render(scope *engine.Scope) (engine.Target, error) {
 	}{
 		{"cluster", t.cluster, &out.Cluster},
 		{"namespace", t.namespace, &out.Namespace},
+		{"account", t.account, &out.Account},
 		{"name", t.name, &out.Name},
 	} {
 		if field.from == nil {
@@ -157,6 +167,10 @@ func (t target) render(scope *engine.Scope) (engine.Target, error) {
 			return engine.Target{}, fmt.Errorf("the target's %s: %w", field.name, err)
 		}
 		*field.into = s
+	}
+	if out.System == engine.SystemAzure {
+		// Azure's ids come in every spelling, and all of them are one resource.
+		out.Name = strings.ToLower(strings.TrimRight(out.Name, "/"))
 	}
 	return out, out.Validate()
 }
