@@ -62,6 +62,11 @@ func appendAlert(b []byte, a *alert.Alert) (_ []byte, err error) {
 			return nil, fmt.Errorf("endsAt: %w", err)
 		}
 	}
+	if !a.At.IsZero() {
+		if b, err = appendTime(append(b, `,"at":`...), a.At); err != nil {
+			return nil, fmt.Errorf("at: %w", err)
+		}
+	}
 	if a.URL != "" {
 		b = appendString(append(b, `,"url":`...), a.URL)
 	}

@@ -147,7 +147,7 @@ func TestTextOfEveryKind(t *testing.T) {
 		for range 1 + random.IntN(3) {
 			d.Alerts = append(d.Alerts, alert.Alert{
 				Source: text(), Fingerprint: text(), Name: text(), Status: alert.Status(text()), Severity: text(),
-				Labels: table(), Annotations: table(), StartsAt: instant(), EndsAt: instant(), URL: text(),
+				Labels: table(), Annotations: table(), StartsAt: instant(), EndsAt: instant(), At: instant(), URL: text(),
 			})
 		}
 		sameAsEncodingJSON(t, d)

@@ -49,6 +49,10 @@ type Alert struct {
 	StartsAt time.Time `json:"startsAt,omitzero"`
 	// EndsAt is when it ended; zero while it fires.
 	EndsAt time.Time `json:"endsAt,omitzero"`
+	// At is when the source says that this was so, by its own clock; zero if it does
+	// not say. Of two notifications of one firing the later counts, in whatever
+	// order they come.
+	At time.Time `json:"at,omitzero"`
 	// URL leads a person to the alert in its source.
 	URL string `json:"url,omitempty"`
 }

@@ -167,6 +167,8 @@ type decider struct {
 	// resolving is the episode whose resolve is being decided, opening the one whose
 	// beginning is: the state does not know of either yet.
 	resolving, opening alert.EpisodeID
+	// reopens says that the episode fires anew: what rules were done with is over.
+	reopens bool
 	// supposed says that the run is only supposed: the state does not know it.
 	supposed bool
 }

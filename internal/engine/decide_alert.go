@@ -45,6 +45,7 @@ func (d *decider) alert(in AlertStep) {
 		d.emit(AlertDropped{Episode: id, Delivery: in.Delivery, Reason: fmt.Sprintf("this firing resolved already at %s", ep.ResolvedAt.Format(time.RFC3339))})
 	case !ep.Firing():
 		d.emit(AlertReopened{Episode: id, Delivery: in.Delivery, Received: in.Received, Said: in.Alert.At})
+		d.reopens = true
 		d.match(id, in.Alert)
 	default:
 		d.emit(AlertRepeated{Episode: id, Delivery: in.Delivery, Received: in.Received, Said: in.Alert.At})
@@ -166,7 +167,7 @@ func (d *decider) match(id alert.EpisodeID, a alert.Alert) {
 // setOff joins the active run of this rule and group or target, or starts one.
 func (d *decider) setOff(id alert.EpisodeID, a alert.Alert, m Match) {
 	ep := d.st.Episodes[id]
-	if ep != nil && slices.Contains(ep.Settled, m.Rule.Name) {
+	if ep != nil && !d.reopens && slices.Contains(ep.Settled, m.Rule.Name) {
 		return
 	}
 	joins := pastKey(m.Rule.Name, m.Target)

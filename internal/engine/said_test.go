@@ -41,6 +41,15 @@ func TestWhatASourceSaysLaterCounts(t *testing.T) {
 		w.send(said(resolved(firing("a")), time.Minute))
 		w.says("alert.dropped")
 	})
+	t.Run("and what rules were done with begins anew", func(t *testing.T) {
+		w := newWorld(t, down())
+		w.verifying("a")
+		w.cure(firing("a"))
+		w.outcome(engine.Cured)
+		w.pass(11 * time.Minute)
+		w.send(firing("a"))
+		w.says("alert.reopened", "run.started", "task.issued")
+	})
 	t.Run("what is as new is no news", func(t *testing.T) {
 		w := newWorld(t, down())
 		w.send(said(firing("a"), 0))

@@ -17,7 +17,7 @@ const (
 func (d *decoding) alert(where string, o occurrence) alert.Alert {
 	a := alert.Alert{
 		Source: d.source, Labels: o.extensions, Annotations: o.notes,
-		StartsAt: o.at,
+		StartsAt: o.at, At: o.at,
 	}
 	a.Name, a.Status = judge(o)
 	if strings.HasPrefix(o.kind, typeHealth) {

@@ -64,7 +64,7 @@ func TestTheThreeModesMakeTheSameAlert(t *testing.T) {
 			"id": "e-1", "dataschema": "https://shop.test/s", "data.severity": "critical",
 			"data.queue.name": "mails", "data.queue.depth": "912", "data.tags": `["a","b"]`,
 		},
-		StartsAt: at,
+		StartsAt: at, At: at,
 	}
 	binary := []string{
 		"Ce-Specversion", "1.0", "Ce-Id", "e-1", "Ce-Type", "dev.shop.queue.stuck", "Ce-Source", "/shop/mails", "Ce-Subject", "q",

@@ -47,6 +47,7 @@ func TestDecodesAWholeBody(t *testing.T) {
 			"event_type": "incident.triggered", "event_id": "01EVENT0TRIGGERED", "incident_number": "42", "assignees": "On call",
 		},
 		StartsAt: time.Date(2026, 3, 1, 9, 30, 0, 0, time.UTC),
+		At:       time.Date(2026, 3, 1, 9, 30, 1, 250_000_000, time.UTC),
 		URL:      "https://tripgen.pagerduty.test/incidents/Q0INCIDENT0001",
 	}}}
 	if !reflect.DeepEqual(got, want) {

@@ -12,6 +12,8 @@
 //	startsAt     created_at, or the later reopened_at; not known in bodies of 2021,
 //	             which have neither: the id alone tells their incidents apart
 //	endsAt       occurred_at of incident.resolved
+//	at           occurred_at: events are redelivered for two days, and a late one must
+//	             neither open again what has ended nor look fresh
 //	severity     the priority's name (P1 ...), or, without one, the urgency
 //
 // Its labels, each only if the body has it, are for matchers:

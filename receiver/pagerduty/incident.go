@@ -58,8 +58,9 @@ func (e *event) incident() (a alert.Alert, warnings []string, err error) {
 	in.describe(&a, d)
 	d.annotate(&a, "event_type", e.Type)
 	d.annotate(&a, "event_id", alertmanager.Text(e.ID))
-	if a.Status == alert.Resolved {
-		a.EndsAt = d.ended(e)
+	a.At = d.occurred(e)
+	if a.Status == alert.Resolved && e.Type == resolved {
+		a.EndsAt = a.At
 	}
 	return a, warnings, nil
 }
@@ -229,11 +230,8 @@ func (d describing) kind(value jsontext.Value) string {
 	return t.Name
 }
 
-// ended is when the incident was resolved, if this event is that.
-func (d describing) ended(e *event) time.Time {
-	if e.Type != resolved {
-		return time.Time{}
-	}
+// occurred is when the event was, which a redelivery of days later says as well.
+func (d describing) occurred(e *event) time.Time {
 	at, err := alertmanager.Instant(alertmanager.Text(e.OccurredAt))
 	if err != nil {
 		d.warn("event.occurred_at %s; left out", err)
