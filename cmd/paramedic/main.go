@@ -65,7 +65,7 @@ Run it:  paramedic serve --config paramedic.yaml`,
 	env := processEnvironment()
 	root.AddCommand(
 		newServeCmd(), newDemoCmd(), newCheckCmd(), newVersionCmd(),
-		newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env), newQuarantineCmd(env),
+		newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env), newQuarantineCmd(env), newTriggerCmd(env),
 		newSchemaCmd(), newExplainCmd(), newTestCmd(), newBacktestCmd(env),
 		// Without a Run they are topics: "paramedic help language".
 		&cobra.Command{Use: "language", Short: "The rule language", Long: rules.Reference},

@@ -56,7 +56,7 @@ func (p person) start(ctx context.Context, out, errs io.Writer, args ...string) 
 		terminal: func(io.Reader) bool { return p.answers != nil },
 	}
 	root := &cobra.Command{Use: "paramedic", SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env), newQuarantineCmd(env))
+	root.AddCommand(newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env), newQuarantineCmd(env), newTriggerCmd(env))
 	root.SetOut(out)
 	root.SetErr(errs)
 	root.SetIn(strings.NewReader(""))

@@ -20,6 +20,7 @@ import (
 	"github.com/tripgen/paramedic/internal/responder"
 	"github.com/tripgen/paramedic/internal/web"
 	"github.com/tripgen/paramedic/receiver"
+	"github.com/tripgen/paramedic/remediators/azure"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
 )
 
@@ -64,6 +65,8 @@ type App struct {
 	bus       *bus.Bus
 	responder *responder.Responder
 	rules     *reload.Watcher
+	clusters  kubernetes.Clusters
+	accounts  azure.Accounts
 	tools     Tools
 	sources   []receiver.Source
 	listener  net.Listener
@@ -86,7 +89,7 @@ func Start(ctx context.Context, o Options) (*App, error) {
 	a := &App{o: o, life: newLifecycle(o.Logger), metrics: prometheus.NewRegistry(), id: host + "-" + newID()}
 	a.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, start := range []func(context.Context) error{
-		a.startSources, a.startBus, a.startTools, a.startReporters, a.startEngine, a.startWorkers, a.startEdges,
+		a.startSources, a.startBus, a.startTools, a.startReporters, a.startEngine, a.startWorkers, a.startTriggers, a.startEdges,
 	} {
 		if err := start(ctx); err != nil {
 			return nil, errors.Join(err, a.Close(context.WithoutCancel(ctx)))
@@ -116,7 +119,8 @@ func (a *App) Wait(ctx context.Context) error {
 	}
 }
 
-// Close ends every part, in the order edges, workers, engine, reporters, bus.
+// Close ends every part, in the order edges, triggers, workers, engine, reporters,
+// bus.
 func (a *App) Close(ctx context.Context) error { return a.life.close(ctx) }
 
 // Addr is where the HTTP server listens; nil without a role that needs one.
@@ -150,7 +154,7 @@ func (a *App) startBus(ctx context.Context) error {
 }
 
 func (a *App) startTools(context.Context) error {
-	clusters := kubernetes.Clusters{}
+	a.clusters = kubernetes.Clusters{}
 	for _, c := range a.o.Config.Clusters {
 		client, err := kubernetes.Connect(kubernetes.ClusterConfig{
 			Kubeconfig: c.Kubeconfig, Context: c.Context, InCluster: c.InCluster,
@@ -158,10 +162,13 @@ func (a *App) startTools(context.Context) error {
 		if err != nil {
 			return fmt.Errorf("cluster %q: %w", c.Name, err)
 		}
-		clusters[c.Name] = client
+		a.clusters[c.Name] = client
 	}
 	var err error
-	a.tools, err = NewTools(clusters, time.Now, a.o.Version)
+	if a.accounts, err = azureAccounts(a.o.Config.Azure, a.o.Version); err != nil {
+		return err
+	}
+	a.tools, err = NewTools(a.clusters, time.Now, a.o.Version)
 	return err
 }
 
@@ -181,7 +188,7 @@ func (a *App) startEngine(ctx context.Context) error {
 	}
 	catalog := a.tools.Catalog(ReporterNames())
 	a.responder, err = responder.New(responder.Options{
-		Bus: a.bus, Compile: compileRules(catalog), Admit: admitRules(catalog), Rules: sources, Holder: a.id,
+		Bus: a.bus, Compile: compileRules(catalog), Admit: a.admitRules(catalog), Rules: sources, Holder: a.id,
 		Standby: !a.has(RoleEngine),
 		Now:     time.Now, NewID: newID, Logger: a.o.Logger.With("part", "engine"), Metrics: metrics, SnapshotEvery: snapshotEvery,
 	})

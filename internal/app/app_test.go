@@ -187,9 +187,9 @@ func TestARunGoesOnAfterARestartOfTheProcess(t *testing.T) {
 	}
 }
 
-// TestRolesAroundACluster splits the process up, around a bus of its own.
-func TestRolesAroundACluster(t *testing.T) {
-	t.Parallel()
+// natsServer is a bus of its own, for several processes.
+func natsServer(t *testing.T) (url string) {
+	t.Helper()
 	nats, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, SyncAlways: true})
 	if err != nil {
 		t.Fatal(err)
@@ -202,8 +202,14 @@ func TestRolesAroundACluster(t *testing.T) {
 	if !nats.ReadyForConnections(10 * time.Second) {
 		t.Fatal("the NATS server is not ready")
 	}
+	return nats.ClientURL()
+}
+
+// TestRolesAroundACluster splits the process up, around a bus of its own.
+func TestRolesAroundACluster(t *testing.T) {
+	t.Parallel()
 	url, restarts := target(t)
-	dir := folder(t, fmt.Sprintf("bus: {url: %q, replicas: 1, maxStore: 256MiB}\n", nats.ClientURL()))
+	dir := folder(t, fmt.Sprintf("bus: {url: %q, replicas: 1, maxStore: 256MiB}\n", natsServer(t)))
 	one, _ := start(t, dir, app.RoleEngine)
 	other, _ := start(t, dir, app.RoleEngine)
 	edge, _ := start(t, dir, app.RoleReceiver, app.RoleWeb)

@@ -7,6 +7,7 @@ import (
 	"github.com/tripgen/paramedic/remediators"
 	httpremediator "github.com/tripgen/paramedic/remediators/http"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
+	"github.com/tripgen/paramedic/remediators/tcp"
 	"github.com/tripgen/paramedic/rules"
 )
 
@@ -29,7 +30,8 @@ func NewTools(clusters kubernetes.Clusters, now func() time.Time, version string
 	}
 	probers, err := verify.NewRegistry(
 		kubernetes.NewRollout(clusters),
-		httpremediator.NewProbe(client),
+		httpremediator.NewProbe(client, now),
+		tcp.NewProbe(),
 	)
 	return Tools{Remediators: actions, Probers: probers}, err
 }
@@ -38,6 +40,7 @@ func NewTools(clusters kubernetes.Clusters, now func() time.Time, version string
 func (t Tools) Catalog(reporters []string) rules.Catalog {
 	c := rules.Catalog{
 		Actions: map[string]rules.ActionSpec{}, Probes: map[string]rules.ProbeSpec{}, Reporters: reporters,
+		Triggers: TriggerKinds(),
 	}
 	for _, name := range t.Remediators.Names() {
 		m, _ := t.Remediators.Get(name)

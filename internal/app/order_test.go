@@ -31,7 +31,7 @@ func TestTheOrderOfAShutdown(t *testing.T) {
 	for _, s := range slices.Backward(a.life.steps) {
 		order = append(order, s.name)
 	}
-	want := []string{"http server", "receiver", "worker of group default-verify", "worker of group default", "engine", "reporters", "bus"}
+	want := []string{"http server", "receiver", "triggers", "worker of group default-verify", "worker of group default", "engine", "reporters", "bus"}
 	if !slices.Equal(order, want) {
 		t.Errorf("ends in the order %v, want %v", order, want)
 	}

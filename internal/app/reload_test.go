@@ -3,7 +3,6 @@ package app_test
 import (
 	"encoding/json"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tripgen/paramedic/internal/app"
-	"github.com/tripgen/paramedic/internal/config"
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/internal/ledger"
 	"github.com/tripgen/paramedic/internal/reload/reloadtest"
@@ -192,22 +190,4 @@ func TestSIGHUP(t *testing.T) {
 	reloadtest.Replace(t, filepath.Join(dir, "rules.yaml"), strings.Replace(ruleFile, "within: 1m", "within: 2m", 1))
 	hangup <- syscall.SIGHUP
 	t.Logf("in force after %v", until(t, "the new rules", func() bool { return inForce(a) != first }))
-}
-
-func TestRulesThatNothingSetsOffAreRefusedAtStart(t *testing.T) {
-	t.Parallel()
-	dir := folder(t, "")
-	nightly := strings.NewReplacer(`alerts: ['alertname="ServiceDown"']`, `schedule: {cron: "0 20 * * *", labels: {job: place, url: "http://127.0.0.1:1"}}`,
-		"name: restart\n      on", "name: nightly\n      on").Replace(ruleFile)
-	reloadtest.Replace(t, filepath.Join(dir, "rules.yaml"), nightly)
-	cfg, err := config.Load(filepath.Join(dir, "paramedic.yaml"), config.ProcessEnv())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = app.Start(t.Context(), app.Options{Config: cfg, Version: "test", Logger: slog.New(slog.DiscardHandler)})
-	for _, want := range []string{"rules.yaml:", "nightly", "on.schedule", "this build cannot run"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("started, or failed without %q: %v", want, err)
-		}
-	}
 }

@@ -32,14 +32,14 @@ func compileRules(c rules.Catalog) responder.Compiler {
 	}
 }
 
-// admitRules also refuses rules that would wait for ever, since this build has
-// nothing that sets them off.
-func admitRules(c rules.Catalog) responder.Compiler {
+// admitRules also refuses rules that would wait for ever, since nothing here sets
+// them off.
+func (a *App) admitRules(c rules.Catalog) responder.Compiler {
 	return func(files []engine.Source) (engine.RuleSet, error) {
 		set, findings := rules.Parse(files, c)
 		err := findings.Err()
 		if err == nil {
-			if err = set.Runnable(c.Triggers); err == nil {
+			if err = errors.Join(set.Runnable(c.Triggers), a.checkTriggers(set.Triggers())); err == nil {
 				return set, nil
 			}
 			for _, f := range findings {

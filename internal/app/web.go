@@ -35,7 +35,7 @@ func (a *App) mountWeb(e *echo.Echo, rx *receiver.Receiver) error {
 		if err != nil {
 			return err
 		}
-		o.API = &web.API{Engine: a.responder, Pauses: a.bus.Pauses(), Ledger: a.bus, Inbox: a.bus, Quarantine: a.bus, Auth: auth}
+		o.API = &web.API{Engine: a.responder, Pauses: a.bus.Pauses(), Ledger: a.bus, Inbox: a.bus, Quarantine: a.bus, Raise: a.raise, Auth: auth}
 		if rx != nil {
 			o.API.Replay = replayer(rx)
 		}

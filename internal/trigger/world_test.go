@@ -147,7 +147,7 @@ func ruleSet(t *testing.T, list string) *rules.Set {
 		rules.Catalog{
 			Actions: map[string]rules.ActionSpec{}, Reporters: []string{"log"},
 			Probes:   map[string]rules.ProbeSpec{"http": {Schema: json.RawMessage(`{"type":"object"}`)}},
-			Triggers: []string{"schedule", "probe", "rollout", "cost"},
+			Triggers: []string{"schedule", "probe", "rollout", "cost", "manual"},
 		})
 	if err := findings.Err(); err != nil {
 		t.Fatal(err)

@@ -46,6 +46,7 @@ func TestRolesDecideWhoMayDoWhat(t *testing.T) {
 		{"POST", "/runs/none/deny", `{}`, 403, 404},
 		{"POST", "/runs/none/cancel", `{}`, 403, 404},
 		{"POST", "/pauses", `{"scope":"rule/x"}`, 403, 200},
+		{"POST", "/triggers/none", `{}`, 403, 400},
 		{"DELETE", "/pauses?scope=rule/y", "", 403, 404},
 	}
 	for _, r := range routes {

@@ -44,6 +44,7 @@ func (s *Server) Mount(e *echo.Echo) {
 	g.GET("/pauses", s.serve(Viewer, shortTime, s.listPauses))
 	g.POST("/pauses", s.serve(Operator, shortTime, s.pause))
 	g.DELETE("/pauses", s.serve(Operator, shortTime, s.resume))
+	g.POST("/triggers/:rule", s.serve(Operator, shortTime, s.trigger))
 	g.GET("/events", s.serve(Viewer, s.api.StreamFor, s.events))
 	g.GET("/ledger", s.serve(Viewer, unbounded, s.exportLedger))
 	g.GET("/inbox", s.serve(Operator, unbounded, s.exportInbox))

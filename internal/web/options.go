@@ -68,14 +68,15 @@ type Options struct {
 	API *API
 }
 
-// API is what /api/v1 needs. Engine, Pauses, Ledger, Inbox, Quarantine and Auth
-// must be set; for the rest zero means the default.
+// API is what /api/v1 needs. Engine, Pauses, Ledger, Inbox, Quarantine, Raise
+// and Auth must be set; for the rest zero means the default.
 type API struct {
 	Engine     Engine
 	Pauses     Pauses
 	Ledger     Ledger
 	Inbox      Inbox
 	Quarantine Quarantine
+	Raise      Raiser
 	Auth       Auth
 
 	// Replay is nil where no sources are configured: nothing can be replayed there.
@@ -139,8 +140,8 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) withAPI(a API) error {
-	if a.Engine == nil || a.Pauses == nil || a.Ledger == nil || a.Inbox == nil || a.Quarantine == nil {
-		return errors.New("web: API needs Engine, Pauses, Ledger, Inbox and Quarantine")
+	if a.Engine == nil || a.Pauses == nil || a.Ledger == nil || a.Inbox == nil || a.Quarantine == nil || a.Raise == nil {
+		return errors.New("web: API needs Engine, Pauses, Ledger, Inbox, Quarantine and Raise")
 	}
 	auth, err := newAuthenticator(a.Auth, s.log)
 	if err != nil {

@@ -95,6 +95,6 @@ func options(w *webtest.World, auth web.Auth) web.Options {
 	reg := prometheus.NewRegistry()
 	return web.Options{
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Metrics: reg, Gatherer: reg,
-		API: &web.API{Engine: w.Responder, Pauses: w.Bus.Pauses(), Ledger: w.Bus, Inbox: w.Bus, Quarantine: w.Bus, Auth: auth},
+		API: &web.API{Engine: w.Responder, Pauses: w.Bus.Pauses(), Ledger: w.Bus, Inbox: w.Bus, Quarantine: w.Bus, Raise: webtest.Raise, Auth: auth},
 	}
 }

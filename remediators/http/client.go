@@ -57,6 +57,8 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	// certificates is the server's chain as it was verified; nil without TLS.
+	certificates []*x509.Certificate
 	// cut says why the body is not whole; nil if it is.
 	cut error
 }
@@ -97,7 +99,11 @@ func (c *Client) send(ctx context.Context, req *http.Request) (answer, error) {
 	}
 	// The connection is not used again, so nothing is lost with a failed close.
 	_ = resp.Body.Close()
-	return answer{status: resp.StatusCode, header: resp.Header, body: body, cut: err}, nil
+	a := answer{status: resp.StatusCode, header: resp.Header, body: body, cut: err}
+	if resp.TLS != nil && len(resp.TLS.VerifiedChains) > 0 {
+		a.certificates = resp.TLS.VerifiedChains[0]
+	}
+	return a, nil
 }
 
 // withoutURL takes off net/http's own wrapping, which repeats the URL, query

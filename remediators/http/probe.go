@@ -3,6 +3,7 @@ package http
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -13,10 +14,13 @@ import (
 )
 
 // Probe asks a URL with GET whether something is well.
-type Probe struct{ client *Client }
+type Probe struct {
+	client *Client
+	now    func() time.Time
+}
 
-// NewProbe makes the prober.
-func NewProbe(client *Client) *Probe { return &Probe{client: client} }
+// NewProbe makes the prober; now is what certificates are compared with.
+func NewProbe(client *Client, now func() time.Time) *Probe { return &Probe{client, now} }
 
 const defaultProbeTimeout = 5 * time.Second
 
@@ -24,6 +28,8 @@ type probeParams struct {
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers"`
 	Timeout duration          `json:"timeout"`
+	// Certificate is how long the server's must be valid still.
+	Certificate validity `json:"certificate"`
 	expectation
 }
 
@@ -34,7 +40,8 @@ const probeSchema = `{
   "properties": {
     "url": {"type": "string", "minLength": 1, "description": "http or https, asked with GET. Redirects are not followed."},
     "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-    "timeout": {"type": "string", "default": "5s", "description": "For the whole answer."},` + expectProperties + `
+    "timeout": {"type": "string", "default": "5s", "description": "For the whole answer."},
+    "certificate": {"type": "string", "pattern": "^([0-9]+d|([0-9]+(\\.[0-9]+)?(h|m|s))+)$", "description": "The server's certificate, and those that vouch for it, must be valid for at least so long still, as 14d or 36h. The URL is https then."},` + expectProperties + `
   },
   ` + expectDefs + `
 }`
@@ -62,6 +69,9 @@ func (p *Probe) Probe(ctx context.Context, _ engine.Target, raw json.RawMessage)
 	if err := checkHeaders(params.Headers); err != nil {
 		return check, remediators.Terminal("parameters of http: %w", err)
 	}
+	if params.Certificate > 0 && u.Scheme != "https" {
+		return check, remediators.Terminal("parameters of http: certificate: %s has none: write an https URL, or leave certificate out", shown(u))
+	}
 	req := requestParams{Method: http.MethodGet, url: u, Headers: params.Headers}.plain()
 	ctx, cancel := context.WithTimeout(ctx, params.Timeout.or(defaultProbeTimeout))
 	defer cancel()
@@ -72,7 +82,7 @@ func (p *Probe) Probe(ctx context.Context, _ engine.Target, raw json.RawMessage)
 	case !params.status(a.status):
 		check.Detail = fmt.Sprintf("%s: %s", shown(u), statusText(a.status))
 	default:
-		if err := params.body(a); err != nil {
+		if err := errors.Join(params.body(a), params.Certificate.check(a.certificates, p.now())); err != nil {
 			check.Detail = fmt.Sprintf("%s: %v", shown(u), err)
 			break
 		}

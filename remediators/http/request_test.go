@@ -66,7 +66,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	if _, err := r.Execute(t.Context(), request(fmt.Sprintf(`{"method": "POST", "url": %q, "expect": {"status": 307}}`, server.URL)), engine.Plan{}); err != nil {
 		t.Errorf("a redirect that is expected: %v", err)
 	}
-	check, err := http.NewProbe(client).Probe(t.Context(), engine.Target{}, fmt.Appendf(nil, `{"url": %q}`, server.URL))
+	check, err := http.NewProbe(client, time.Now).Probe(t.Context(), engine.Target{}, fmt.Appendf(nil, `{"url": %q}`, server.URL))
 	if err != nil || check.OK || !strings.Contains(check.Detail, "307") {
 		t.Errorf("a redirect: %+v, %v", check, err)
 	}
@@ -152,7 +152,7 @@ func TestProbe(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	p := http.NewProbe(http.NewClient("test", nil))
+	p := http.NewProbe(http.NewClient("test", nil), time.Now)
 	for _, c := range []struct {
 		params string
 		ok     bool

@@ -54,7 +54,7 @@ func Start(t *testing.T, adapt ...func(*web.Options)) *World {
 		Log: slog.New(slog.DiscardHandler), Now: time.Now, Metrics: w.Registry, Gatherer: w.Registry,
 		Checks: []web.Check{{Name: "bus", Do: w.Bus.Health}},
 		API: &web.API{
-			Engine: w.Responder, Pauses: w.Bus.Pauses(), Ledger: w.Bus, Inbox: w.Bus, Quarantine: w.Bus, Auth: web.Auth{Open: true},
+			Engine: w.Responder, Pauses: w.Bus.Pauses(), Ledger: w.Bus, Inbox: w.Bus, Quarantine: w.Bus, Raise: Raise, Auth: web.Auth{Open: true},
 		},
 	}
 	for _, a := range adapt {
