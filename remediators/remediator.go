@@ -24,9 +24,14 @@ type Remediator interface {
 	// the target can refuse a change of something else than p saw (by a
 	// resourceVersion, an ETag) it hands over p.Precondition. An error is of
 	// one of this package's types; any other error counts as unknown.
+	//
+	// It returns when the target has made the change, not when it has accepted it.
+	// In between it has kept, by Checkpoint, what Observe can follow it with.
 	Execute(ctx context.Context, t engine.Task, p engine.Plan) (engine.Outcome, error)
 	// Observe finds out, by reading only, whether an Execute of t.ID with p has
-	// changed the target. It says Unknown rather than guess.
+	// changed the target. It says Unknown rather than guess. CheckpointOf is what
+	// that Execute had kept; while the target is still making the change, Observe
+	// waits for it, and when ctx ends it returns a retryable error.
 	Observe(ctx context.Context, t engine.Task, p engine.Plan) (engine.Effect, error)
 }
 
@@ -34,7 +39,9 @@ type Remediator interface {
 type Undoer interface {
 	// Undo puts back what o says was before, and only if the target is still as
 	// the Execute of t.Undoes left it. It is safe to call again with the same t:
-	// once put back, it says so and changes nothing.
+	// once put back, it says so and changes nothing. Where nothing fences the
+	// target (see Spec.Fenced) it goes by what it reads right before: it does not
+	// see a change that comes in between, nor one that was made anew and is the same.
 	Undo(ctx context.Context, t engine.Task, o engine.Outcome) error
 }
 

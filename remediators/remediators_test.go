@@ -109,3 +109,31 @@ func TestIdempotent(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckpoint(t *testing.T) {
+	t.Parallel()
+	if err := remediators.Checkpoint(t.Context(), json.RawMessage(`1`)); !errors.Is(err, remediators.ErrNotKept) {
+		t.Errorf("nobody listens, but %v", err)
+	}
+	var kept []string
+	full := errors.New("full")
+	ctx := remediators.WithKeeper(t.Context(), func(k json.RawMessage) error {
+		kept = append(kept, string(k))
+		if len(kept) > 1 {
+			return full
+		}
+		return nil
+	})
+	if err := remediators.Checkpoint(ctx, json.RawMessage(`1`)); err != nil {
+		t.Error(err)
+	}
+	if err := remediators.Checkpoint(ctx, json.RawMessage(`2`)); !errors.Is(err, full) || !slices.Equal(kept, []string{"1", "2"}) {
+		t.Errorf("%v after %v", err, kept)
+	}
+	if got := remediators.CheckpointOf(ctx); got != nil {
+		t.Errorf("a keeper gives %s", got)
+	}
+	if got := remediators.CheckpointOf(remediators.WithCheckpoint(t.Context(), json.RawMessage(`3`))); string(got) != "3" {
+		t.Errorf("got %s", got)
+	}
+}

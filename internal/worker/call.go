@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -110,11 +111,27 @@ func promisesNoChange(c engine.Class) bool {
 	return c == engine.ClassRetryable || c == engine.ClassTerminal || c == engine.ClassPlanChanged
 }
 
-// call calls Execute once, as c announces it.
-func (h *handling) call(ctx context.Context, c held) (engine.Outcome, error) {
-	return h.announced(ctx, c, "Execute", func(ctx context.Context) (engine.Outcome, error) {
-		return h.remediator.Execute(ctx, h.task, *c.Plan)
+// call calls Execute once, as c announces it. What the call has kept is in the
+// claim, and in c, when it returns.
+func (h *handling) call(ctx context.Context, c *held) (engine.Outcome, error) {
+	return h.announced(ctx, *c, "Execute", func(bounded context.Context) (engine.Outcome, error) {
+		bounded = remediators.WithKeeper(bounded, func(kept json.RawMessage) error { return h.keep(ctx, c, kept) })
+		return h.remediator.Execute(bounded, h.task, *c.Plan)
 	})
+}
+
+// keep stores a checkpoint in the claim. Whoever has lost the claim keeps nothing:
+// another one answers for the call by now.
+func (h *handling) keep(ctx context.Context, c *held, kept json.RawMessage) error {
+	h.cfg.Hook(KeepBefore)
+	mine, won, err := h.write(ctx, *c, claim{State: started, Calls: c.Calls, Plan: c.Plan, Kept: kept})
+	if err != nil || !won {
+		h.log.Warn("a checkpoint is not kept: if this worker dies, what becomes of the call may stay unknown", "won", won, "error", err)
+		return errors.Join(remediators.ErrNotKept, err)
+	}
+	*c = mine
+	h.cfg.Hook(KeepAfter)
+	return nil
 }
 
 // announced makes a call that c announces. It ends by the time by which others
@@ -128,12 +145,15 @@ func (h *handling) announced(ctx context.Context, c held, name string, f func(co
 	return o, err
 }
 
-// observe calls Observe once.
-func (h *handling) observe(ctx context.Context, p engine.Plan) (engine.Effect, error) {
+// observe calls Observe once, of the call that c announces.
+func (h *handling) observe(ctx context.Context, c held) (engine.Effect, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.task.Timeout)
 	defer cancel()
+	if c.Kept != nil {
+		ctx = remediators.WithCheckpoint(ctx, c.Kept)
+	}
 	effect, err := protect(h.log, h.task.Action+" Observe", func() (engine.Effect, error) {
-		return h.remediator.Observe(ctx, h.task, p)
+		return h.remediator.Observe(ctx, h.task, *c.Plan)
 	})
 	label := string(effect)
 	switch {

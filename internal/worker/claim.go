@@ -31,8 +31,10 @@ type claim struct {
 	Calls int `json:"calls"`
 	// Plan is what is called with, precondition and all; for an undo task, the
 	// plan that is undone.
-	Plan   *engine.Plan   `json:"plan,omitempty"`
-	Result *engine.Result `json:"result,omitempty"`
+	Plan *engine.Plan `json:"plan,omitempty"`
+	// Kept is the call's last checkpoint, what a long change is followed with.
+	Kept   json.RawMessage `json:"kept,omitempty"`
+	Result *engine.Result  `json:"result,omitempty"`
 }
 
 // check reports a claim that says less than its state needs.

@@ -208,3 +208,31 @@ func TestUnknownOnlyWhereUnknowable(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptIsKnown shows that a long change which a call has kept something of never
+// ends with a person, wherever the worker dies, and dies again.
+func TestKeptIsKnown(t *testing.T) {
+	k := kind{name: "long", blind: true, long: true}
+	const stored = "worker.keep.after"
+	if s := live(t, k, nil); !slices.Contains(s.trace, stored) || s.unknown() {
+		t.Fatalf("nothing was kept: %v", s.trace)
+	}
+	for i := 0; ; i++ {
+		one := live(t, k, schedule{i: crash})
+		if len(one.trace) <= i {
+			break
+		}
+		if !slices.Contains(one.trace[:i+1], stored) {
+			continue
+		}
+		for j := i + 1; ; j++ {
+			s := live(t, k, schedule{i: crash, j: crash})
+			if s.unknown() || s.world.target.effects != 1 {
+				t.Errorf("killed at %s: %+v", s.at(i, j), s.world.results[0])
+			}
+			if len(s.trace) <= j {
+				break
+			}
+		}
+	}
+}

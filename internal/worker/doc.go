@@ -22,6 +22,11 @@
 // acknowledged. Whoever loses the compare-and-set leaves the message alone: it
 // belongs to the winner.
 //
+// A change that takes its target minutes outlives the call: Execute has kept, while
+// it waits, what the change can be followed with (remediators.Checkpoint). It is
+// stored in the claim, still "started", and handed to Observe, by which a successor
+// learns how the change ended instead of asking a person.
+//
 // An undo task goes the same way, but is never observed: Undo may be called
 // again by its contract, so whoever finds it started calls it, once the call
 // that was announced can no longer be under way.

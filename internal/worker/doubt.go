@@ -40,7 +40,7 @@ func (h *handling) resume(ctx context.Context, c held) ending {
 // Cause is the failure of the call that this worker has just made, nil if the
 // call was another's.
 func (h *handling) doubt(ctx context.Context, c held, cause *engine.Failure) (held, *ending) {
-	effect, err := h.observe(ctx, *c.Plan)
+	effect, err := h.observe(ctx, c)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return held{}, new(later("drain", 0))
@@ -90,7 +90,7 @@ func (h *handling) again(ctx context.Context, c held) (held, *ending) {
 	if e := h.shut(ctx, c); e != nil {
 		return held{}, e
 	}
-	mine, won, err := h.write(ctx, c, claim{State: started, Calls: c.Calls + 1, Plan: c.Plan})
+	mine, won, err := h.write(ctx, c, claim{State: started, Calls: c.Calls + 1, Plan: c.Plan, Kept: c.Kept})
 	if e := h.notOurs(won, err, mine); e != nil {
 		return held{}, e
 	}

@@ -119,7 +119,7 @@ func (h *handling) gate(ctx context.Context) (*engine.Failure, error) {
 // where that is allowed, and answers.
 func (h *handling) attempt(ctx context.Context, mine held) ending {
 	for {
-		outcome, err := h.call(ctx, mine)
+		outcome, err := h.call(ctx, &mine)
 		if err == nil {
 			return h.settle(ctx, mine, engine.Result{Outcome: &outcome})
 		}

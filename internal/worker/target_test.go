@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
@@ -17,6 +19,9 @@ type kind struct {
 	noop                      bool
 	// permanent effects cannot be put back.
 	permanent bool
+	// long changes are accepted, and made while the call goes on; only what the
+	// call has kept tells of them afterwards.
+	long bool
 }
 
 func kinds() []kind {
@@ -25,6 +30,7 @@ func kinds() []kind {
 		{name: "idempotent", idempotent: true, blind: true},
 		{name: "observable"},
 		{name: "blind", blind: true},
+		{name: "long", blind: true, long: true},
 	}
 }
 
@@ -66,7 +72,7 @@ func (r *remediator) Plan(_ context.Context, t engine.Task) (p engine.Plan, err 
 	return p, err
 }
 
-func (r *remediator) Execute(_ context.Context, t engine.Task, p engine.Plan) (engine.Outcome, error) {
+func (r *remediator) Execute(ctx context.Context, t engine.Task, p engine.Plan) (engine.Outcome, error) {
 	err := r.step("execute", func() error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -85,17 +91,25 @@ func (r *remediator) Execute(_ context.Context, t engine.Task, p engine.Plan) (e
 		r.target.applied[t.ID] = true
 		return nil
 	})
+	if err == nil && r.kind.long {
+		if kept := remediators.Checkpoint(ctx, []byte(strconv.Quote(t.ID))); kept != nil && !errors.Is(kept, remediators.ErrNotKept) {
+			return engine.Outcome{}, fmt.Errorf("%w, and not said to be so", kept)
+		}
+		err = r.step("operation", func() error { return nil })
+	}
 	if err != nil {
 		return engine.Outcome{}, err
 	}
 	return engine.Outcome{Summary: "restarted"}, nil
 }
 
-func (r *remediator) Observe(_ context.Context, t engine.Task, _ engine.Plan) (effect engine.Effect, err error) {
+func (r *remediator) Observe(ctx context.Context, t engine.Task, _ engine.Plan) (effect engine.Effect, err error) {
 	err = r.step("observe", func() error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		switch {
+		case r.kind.long && string(remediators.CheckpointOf(ctx)) == strconv.Quote(t.ID):
+			effect = engine.Applied
 		case r.kind.blind:
 			effect = engine.Unknown
 		case r.target.applied[t.ID]:

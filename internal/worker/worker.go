@@ -45,9 +45,12 @@ type Config struct {
 type Point string
 
 // The points, in the order in which a task passes them. Those of the call are
-// passed by execute and undo tasks only.
+// passed by execute and undo tasks only, those of keeping a checkpoint by calls
+// that have one.
 const (
 	CallBefore   Point = "worker.call.before"
+	KeepBefore   Point = "worker.keep.before"
+	KeepAfter    Point = "worker.keep.after"
 	CallAfter    Point = "worker.call.after"
 	ResultBefore Point = "worker.result.before"
 	ResultAfter  Point = "worker.result.after"

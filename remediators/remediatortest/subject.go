@@ -60,7 +60,8 @@ type Scene struct {
 	// Effects counts the changes that the target has made for the remediator.
 	Effects func(t *testing.T) int
 	// Change is somebody else's hand: it makes the target another one than a
-	// plan has seen. It may be nil if the remediator is not Fenced.
+	// plan has seen, and, where the task asks for a state, one that is not in it. It
+	// may be nil if the remediator is not Fenced, can always act and has no Undo.
 	Change func(t *testing.T)
 	// State shows what Undo must put back. It may be nil if there is no Undo.
 	State func(t *testing.T) string

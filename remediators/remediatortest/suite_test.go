@@ -154,7 +154,7 @@ func (s switcher) Execute(ctx context.Context, t engine.Task, p engine.Plan) (en
 		return engine.Outcome{}, remediators.UnknownOutcome("sent: %w", err)
 	case status == http.StatusOK && (len(l.Tasks) > 0 || s.flaw == "believes anybody"):
 		s.told.Store(t.ID, true)
-		return engine.Outcome{Summary: "switched"}, nil
+		return engine.Outcome{Summary: "switched"}, s.warmUp(ctx, t)
 	case status == http.StatusPreconditionFailed:
 		if effect, err := s.Observe(ctx, t, p); effect == engine.Applied && err == nil {
 			return engine.Outcome{Summary: "switched"}, nil
@@ -166,6 +166,21 @@ func (s switcher) Execute(ctx context.Context, t engine.Task, p engine.Plan) (en
 		return engine.Outcome{}, remediators.Terminal("refused: %d", status)
 	}
 	return engine.Outcome{}, remediators.UnknownOutcome("answered %d", status)
+}
+
+// warmUp is what a lamp takes its time for after it was switched.
+func (s switcher) warmUp(ctx context.Context, t engine.Task) error {
+	kept := strconv.Quote(t.ID)
+	if s.flaw == "keeps secrets" {
+		kept = strconv.Quote(password)
+	}
+	if err := remediators.Checkpoint(ctx, json.RawMessage(kept)); err != nil && !errors.Is(err, remediators.ErrNotKept) {
+		return remediators.UnknownOutcome("checkpoint: %w", err)
+	}
+	if ctx.Err() != nil && s.flaw != "does not wait" {
+		return remediators.UnknownOutcome("it is getting warm: %w", ctx.Err())
+	}
+	return nil
 }
 
 func (s switcher) Undo(ctx context.Context, t engine.Task, _ engine.Outcome) error {
@@ -286,6 +301,8 @@ func TestFlawsAreCaught(t *testing.T) {
 		"believes anybody":     "a_stranger's_success_is_doubted",
 		"remembers":            "a_lost_answer",
 		"sees others":          "a_task_is_told_from_others",
+		"does not wait":        "killed_while_the_target_makes_the_change",
+		"keeps secrets":        "killed_while_the_target_makes_the_change",
 
 		"undoes again":              "undo_puts_back",
 		"undoes anything":           "undo_refuses_what_was_changed_since",

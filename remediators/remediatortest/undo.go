@@ -76,6 +76,9 @@ func (s *suite) undoPutsBack(t *testing.T, undoer remediators.Undoer, scene Scen
 // undoOnce undoes what was done anew after it had been undone: that is another
 // task's, and stays.
 func (s *suite) undoOnce(t *testing.T, undoer remediators.Undoer, scene Scene, undo engine.Task, _ string) {
+	if !s.spec.Fenced {
+		return // nothing on the target tells the one from the other
+	}
 	s.undone(t, undoer, undo)
 	s.applied(t, scene)
 	anew := scene.State(t)
@@ -108,7 +111,9 @@ func (s *suite) undoAtOnce(t *testing.T, undoer remediators.Undoer, scene Scene,
 	}
 	s.undone(t, undoer, undo)
 	wantState(t, scene, before)
-	wantEffects(t, scene, 2)
+	if s.spec.Fenced { // or else each may have written the same
+		wantEffects(t, scene, 2)
+	}
 }
 
 // undoLost loses the request of an undo, and then the answer to one: neither says
