@@ -34,41 +34,50 @@ func (s *suite) unreachable(t *testing.T) {
 	wantEffects(t, scene, 0)
 }
 
-// answers has the proxy refuse in the target's place, so that nothing is changed.
-func (s *suite) answers(t *testing.T) {
+// httpAnswers are the statuses that an HTTP server may refuse with.
+func httpAnswers(elsewhere string) []Answer {
 	const wait = 7 * time.Second
 	after := http.Header{"Retry-After": {strconv.Itoa(int(wait / time.Second))}}
-	for _, c := range []struct {
-		status int
-		header http.Header
-		want   engine.Class
-	}{
-		{http.StatusBadRequest, nil, engine.ClassTerminal},
-		{http.StatusUnauthorized, nil, engine.ClassTerminal},
-		{http.StatusForbidden, nil, engine.ClassTerminal},
-		{http.StatusNotFound, nil, engine.ClassTerminal},
-		{http.StatusUnprocessableEntity, nil, engine.ClassTerminal},
-		{http.StatusTooManyRequests, after, engine.ClassRetryable},
-		{http.StatusInternalServerError, nil, engine.ClassUnknown},
-		{http.StatusInternalServerError, after, engine.ClassUnknown},
-		{http.StatusBadGateway, nil, engine.ClassUnknown},
-		{http.StatusServiceUnavailable, nil, engine.ClassUnknown},
-		{http.StatusGatewayTimeout, after, engine.ClassUnknown},
-		{http.StatusFound, http.Header{"Location": {s.proxy.server.URL + "/elsewhere"}}, engine.ClassUnknown},
-	} {
-		t.Run(strconv.Itoa(c.status), func(t *testing.T) {
+	return []Answer{
+		{Status: http.StatusBadRequest, Want: engine.ClassTerminal},
+		{Status: http.StatusUnauthorized, Want: engine.ClassTerminal},
+		{Status: http.StatusForbidden, Want: engine.ClassTerminal},
+		{Status: http.StatusNotFound, Want: engine.ClassTerminal},
+		{Status: http.StatusUnprocessableEntity, Want: engine.ClassTerminal},
+		{Status: http.StatusTooManyRequests, Header: after, Want: engine.ClassRetryable, After: wait},
+		{Status: http.StatusInternalServerError, Want: engine.ClassUnknown},
+		{Status: http.StatusInternalServerError, Header: after, Want: engine.ClassUnknown},
+		{Status: http.StatusBadGateway, Want: engine.ClassUnknown},
+		{Status: http.StatusServiceUnavailable, Want: engine.ClassUnknown},
+		{Status: http.StatusGatewayTimeout, Header: after, Want: engine.ClassUnknown},
+		{Status: http.StatusFound, Header: http.Header{"Location": {elsewhere}}, Want: engine.ClassUnknown},
+	}
+}
+
+// answers has the proxy refuse in the target's place, so that nothing is changed.
+func (s *suite) answers(t *testing.T) {
+	all := s.subject.Answers
+	if all == nil {
+		all = httpAnswers(s.proxy.end().URL + "/elsewhere")
+	}
+	for _, c := range all {
+		name := strings.TrimSpace(c.Raw)
+		if name == "" {
+			name = strconv.Itoa(c.Status)
+		}
+		t.Run(name, func(t *testing.T) {
 			scene := s.bench.Fresh(t)
 			task, p := s.planned(t, scene)
-			s.proxy.set(reply(c.status, c.header))
+			s.proxy.set(fault{kind: answerInstead, answer: c})
 			_, err := s.watch(t).execute(call(t), task, p)
-			if c.want == engine.ClassUnknown && s.idempotent(task) {
+			if c.Want == engine.ClassUnknown && s.idempotent(task) {
 				// Trying again is as good as knowing.
 				wantClass(t, err, engine.ClassUnknown, engine.ClassRetryable)
 			} else {
-				wantClass(t, err, c.want)
+				wantClass(t, err, c.Want)
 			}
-			if f := remediators.Failure(err); c.status == http.StatusTooManyRequests && f.RetryAfter != wait {
-				t.Errorf("to be retried after %v, but the target asked for %v", f.RetryAfter, wait)
+			if c.After > 0 && err != nil && remediators.Failure(err).RetryAfter != c.After {
+				t.Errorf("to be retried after %v, but the target asked for %v", remediators.Failure(err).RetryAfter, c.After)
 			}
 			wantEffects(t, scene, 0)
 		})
@@ -82,7 +91,7 @@ func (s *suite) strangersSuccess(t *testing.T) {
 	}
 	scene := s.bench.Fresh(t)
 	task, p := s.planned(t, scene)
-	s.proxy.set(reply(http.StatusOK, nil))
+	s.proxy.set(fault{kind: answerInstead, answer: Answer{Status: http.StatusOK, Raw: "+OK\r\n"}})
 	_, err := s.watch(t).execute(call(t), task, p)
 	wantClass(t, err, engine.ClassUnknown)
 	wantEffects(t, scene, 0)
@@ -92,7 +101,7 @@ func (s *suite) strangersSuccess(t *testing.T) {
 func (s *suite) lostRequest(t *testing.T) {
 	scene := s.bench.Fresh(t)
 	task, p := s.planned(t, scene)
-	s.proxy.set(loseRequest)
+	s.proxy.set(fault{kind: loseRequest})
 	_, err := s.watch(t).execute(call(t), task, p)
 	s.wantDoubt(t, task, err)
 	wantEffects(t, scene, 0)
@@ -129,7 +138,7 @@ func (s *suite) wantDoubt(t *testing.T, task engine.Task, err error) {
 func (s *suite) lostAnswer(t *testing.T) {
 	scene := s.bench.Fresh(t)
 	task, p := s.planned(t, scene)
-	s.proxy.set(loseAnswer)
+	s.proxy.set(fault{kind: loseAnswer})
 	_, err := s.watch(t).execute(call(t), task, p)
 	s.wantDoubt(t, task, err)
 	wantEffects(t, scene, 1)
@@ -151,9 +160,9 @@ func (s *suite) lateCall(t *testing.T) {
 	}
 	scene := s.bench.Fresh(t)
 	task, p := s.planned(t, scene)
-	f, held := hold()
+	held := newHeld()
 	t.Cleanup(held.release)
-	s.proxy.set(f)
+	s.proxy.set(fault{kind: hold, held: held})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	late := make(chan error, 1)
@@ -178,7 +187,7 @@ func (s *suite) sentTwice(t *testing.T) {
 	}
 	scene := s.bench.Fresh(t)
 	task, p := s.planned(t, scene)
-	s.proxy.set(sendTwice)
+	s.proxy.set(fault{kind: sendTwice})
 	if _, err := s.watch(t).execute(call(t), task, p); err != nil {
 		wantClass(t, err, engine.ClassUnknown)
 	}

@@ -51,8 +51,8 @@ func paramsOf(task engine.Task) string {
 }
 
 func (s *suite) specIsSane(t *testing.T) {
-	if s.spec.Name == "" || s.spec.System == "" || s.spec.Summary == "" {
-		t.Errorf("name %q, system %q, summary %q: none may be empty", s.spec.Name, s.spec.System, s.spec.Summary)
+	if s.spec.Name == "" || s.spec.Summary == "" {
+		t.Errorf("name %q, summary %q: neither may be empty", s.spec.Name, s.spec.Summary)
 	}
 	if _, err := remediators.NewRegistry(s.bench.Remediator); err != nil {
 		t.Error(err)
@@ -131,6 +131,9 @@ func (s *suite) missingTarget(t *testing.T) {
 }
 
 func (s *suite) anotherSystem(t *testing.T) {
+	if s.spec.System == "" {
+		return // it works on any
+	}
 	scene := s.bench.Fresh(t)
 	scene.Task.Target.System = "another"
 	_, err := s.watch(t).plan(t.Context(), s.complete(scene.Task, engine.TaskPlan))

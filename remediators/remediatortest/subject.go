@@ -1,9 +1,11 @@
 package remediatortest
 
 import (
+	"bufio"
 	"crypto/x509"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -11,10 +13,16 @@ import (
 
 // Subject is what the suite tries.
 type Subject struct {
-	// Target is the URL of the real end, and Transport how the proxy reaches
-	// it; nil is net/http's default.
+	// Target is the URL of the real end, or, for TCP, its host:port. Transport is
+	// how the proxy reaches it by HTTP; nil is net/http's default.
 	Target    string
 	Transport http.RoundTripper
+	// Next reads one request from a stream, for TCP: its bytes, and whether it
+	// changes something. What only reads passes the proxy.
+	Next func(*bufio.Reader) (request []byte, changes bool, err error)
+	// Answers are what the proxy says in the target's place, without anything being
+	// changed; nil means those of HTTP, by status.
+	Answers []Answer
 	// Protocol is what the proxy speaks to the remediator.
 	Protocol Protocol
 	// Open makes the remediator, talking to the end in place of Target. It is
@@ -25,20 +33,35 @@ type Subject struct {
 	Secrets []string
 }
 
-// Protocol is one of HTTP1, HTTPS1 and HTTP2.
+// Answer is a refusal, or an odd answer, and what must become of it.
+type Answer struct {
+	// Status and Header are of HTTP, Raw is the whole answer of TCP.
+	Status int
+	Header http.Header
+	Raw    string
+	// Want is the class of the error. Of one that is unknown, trying again is as
+	// good where that does no harm.
+	Want engine.Class
+	// After is when to try again, where the answer says so.
+	After time.Duration
+}
+
+// Protocol is one of HTTP1, HTTPS1, HTTP2 and TCP.
 type Protocol string
 
-// The protocols: HTTP/1.1 in clear, the same under TLS, and HTTP/2 under TLS. They
-// fail differently: a lost call ends a connection of the first two, but only a
-// stream of the third.
+// The protocols: HTTP/1.1 in clear, the same under TLS, HTTP/2 under TLS, and
+// whatever else goes over TCP in clear. They fail differently: a lost call ends a
+// connection of the first two, but only a stream of the third.
 const (
 	HTTP1  Protocol = "http/1.1"
 	HTTPS1 Protocol = "https/1.1"
 	HTTP2  Protocol = "https/2"
+	TCP    Protocol = "tcp"
 )
 
 // End is something to connect to.
 type End struct {
+	// URL is tcp://host:port for TCP.
 	URL string
 	// Certificate is the authority to trust; nil without TLS.
 	Certificate *x509.Certificate

@@ -18,7 +18,7 @@ const callTimeout = 20 * time.Second
 // suite is one run of the suite.
 type suite struct {
 	subject Subject
-	proxy   *proxy
+	proxy   proxy
 	bench   Bench
 	spec    remediators.Spec
 	ids     atomic.Int64

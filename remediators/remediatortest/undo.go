@@ -119,10 +119,10 @@ func (s *suite) undoAtOnce(t *testing.T, undoer remediators.Undoer, scene Scene,
 // undoLost loses the request of an undo, and then the answer to one: neither says
 // that nothing was changed, and calling again puts it back once.
 func (s *suite) undoLost(t *testing.T, undoer remediators.Undoer, scene Scene, undo engine.Task, before string) {
-	s.proxy.set(loseRequest)
+	s.proxy.set(fault{kind: loseRequest})
 	wantClass(t, s.watch(t).undo(call(t), undoer, undo), engine.ClassUnknown)
 	wantEffects(t, scene, 1)
-	s.proxy.set(loseAnswer)
+	s.proxy.set(fault{kind: loseAnswer})
 	if err := s.watch(t).undo(call(t), undoer, undo); err != nil {
 		wantClass(t, err, engine.ClassUnknown)
 	}
@@ -137,9 +137,9 @@ func (s *suite) undoLate(t *testing.T, undoer remediators.Undoer, scene Scene, u
 	if !s.spec.Fenced {
 		return // nothing is promised
 	}
-	f, held := hold()
+	held := newHeld()
 	t.Cleanup(held.release)
-	s.proxy.set(f)
+	s.proxy.set(fault{kind: hold, held: held})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	late := make(chan error, 1)
