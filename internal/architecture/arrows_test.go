@@ -92,7 +92,7 @@ func sdks() []layer {
 			"remediators/kubernetes", "internal/verify", "internal/app", "internal/lab/...", "internal/e2e/...", "internal/crash/...",
 		}},
 		{"github.com/nats-io/...", []string{"internal/bus"}},
-		{"golang.org/x/sys/...", []string{"internal/bus", "internal/lab/..."}},
+		{"golang.org/x/sys/...", []string{"internal/bus", "internal/lab/...", "remediators/exec"}},
 		{"golang.org/x/net/http/httpguts", []string{"remediators/http"}},
 		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},
 		{"github.com/coreos/go-oidc/...", []string{"receiver/oidc"}},

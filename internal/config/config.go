@@ -3,7 +3,9 @@ package config
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -23,10 +25,12 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Clusters       []Cluster
 	Azure          []AzureAccount
-	Reporters      Reporters
-	Worker         Worker
-	API            API
-	Log            Log
+	// Commands are the programs that rules may run.
+	Commands  []Command
+	Reporters Reporters
+	Worker    Worker
+	API       API
+	Log       Log
 }
 
 // TLS is the server's side of it. All three are paths of PEM files.
@@ -172,6 +176,11 @@ func (c *Config) CheckSecrets() error {
 	}
 	for _, a := range c.Azure {
 		check(a.ClientSecret)
+	}
+	for _, command := range c.Commands {
+		for _, name := range slices.Sorted(maps.Keys(command.Env)) {
+			check(command.Env[name].Secret)
+		}
 	}
 	for _, w := range c.Reporters.Webhooks {
 		check(w.Bearer)

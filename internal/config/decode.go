@@ -21,6 +21,7 @@ func (d *decoder) config(root field) Config {
 		"trustedProxies": func(f field) { c.TrustedProxies = f.proxies() },
 		"clusters":       func(f field) { c.Clusters = f.clusters() },
 		"azure":          func(f field) { c.Azure = f.azure() },
+		"commands":       func(f field) { c.Commands = f.commands() },
 		"reporters":      func(f field) { c.Reporters = f.reporters(c.Reporters) },
 		"worker": func(f field) {
 			f.mapping(fields{"concurrency": func(f field) { c.Worker.Concurrency = f.integer(1, 1000) }})
