@@ -23,6 +23,9 @@ func TestTableOfFailuresIsBounded(t *testing.T) {
 		if yes, _, _ := f.tooMany(address(i), now); !yes {
 			t.Fatalf("%d has failed, and may go on", i)
 		}
+		if yes, _, _ := f.tooMany(address(max(0, i-maxOffenders+1)), now); !yes {
+			t.Fatalf("at %d, one of the last to fail is forgotten", i)
+		}
 		if yes, _, _ := f.tooMany(netip.MustParseAddr("203.0.113.9"), now); yes {
 			t.Fatal("one that has not failed is stopped")
 		}

@@ -137,6 +137,16 @@ func TestAllowedNetworks(t *testing.T) {
 	if !strings.Contains(log, `"remote":"198.51.100.7"`) || !strings.Contains(log, `\"unknown\" is no address`) {
 		t.Errorf("the log does not say from where: %s", log)
 	}
+	// Not even if the proxy may: it does not say who it was.
+	near := start(t, newShelf(), func(o *receiver.Options) {
+		behindProxy(o)
+		o.Sources[0].Allow = o.TrustedProxies
+	})
+	for forwarded, want := range map[string]int{"": 202, "127.0.0.9": 202, "unknown": 403, "unknown, 127.0.0.9": 403} {
+		if got := near.post(t, "am", body(1, ""), "X-Forwarded-For", forwarded); got.status != want {
+			t.Errorf("%q: %d, want %d", forwarded, got.status, want)
+		}
+	}
 	// What an address may not do does not count as guessing.
 	for range 40 {
 		r.post(t, "am", "", "X-Forwarded-For", "198.51.100.7")

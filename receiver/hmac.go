@@ -37,7 +37,7 @@ func HMAC(s Signature, now func() time.Time) (Authenticator, error) {
 		a.hash = sha512.New
 	}
 	if s.Encoding == base64Name {
-		a.decode = base64.StdEncoding.Strict().DecodeString
+		a.decode = base64.StdEncoding.DecodeString
 	}
 	return a, nil
 }

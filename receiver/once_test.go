@@ -9,6 +9,8 @@ import (
 	"time"
 )
 
+var startOfWindow = time.Unix(1_772_357_400, 0)
+
 func onceOf(n int, until time.Time) Once {
 	return Once{Key: sha256.Sum256([]byte(strconv.Itoa(n))), Until: until}
 }
@@ -85,6 +87,22 @@ func TestFullMemoryForgetsOnlyWhatTimestampsRefuse(t *testing.T) {
 	later := now.Add(time.Minute + time.Second)
 	if refused := take(2, now.Add(5*time.Minute), later); refused != nil {
 		t.Fatal(refused.why())
+	}
+	// Whichever comes first to its end makes room at once.
+	mixed := &signatures{limit: 3}
+	for n, minutes := range []int{5, 2, 3} {
+		if _, refused := mixed.claim(onceOf(n, now.Add(time.Duration(minutes)*time.Minute)), now); refused != nil {
+			t.Fatal(refused.why())
+		}
+		claim{on: mixed, key: onceOf(n, now).Key}.end(true)
+	}
+	for n, after := range []time.Duration{2*time.Minute + time.Second, 3*time.Minute + time.Second, 5*time.Minute + time.Second} {
+		at := now.Add(after)
+		c, refused := mixed.claim(onceOf(10+n, at.Add(time.Hour)), at)
+		if refused != nil {
+			t.Fatalf("after %s: %s", after, refused.why())
+		}
+		c.end(true)
 	}
 	// The clock goes back: what is forgotten might be taken for new.
 	if refused := take(0, now.Add(time.Minute), now); refused == nil || refused.why() != ReasonReplayed {

@@ -35,6 +35,9 @@ func TestReplays(t *testing.T) {
 		if want != 202 && got.problem(t)["type"] != "https://paramedic.dev/problems/"+problem {
 			t.Fatalf("%s, want %s", got.body, problem)
 		}
+		if want == 401 && got.header.Get("WWW-Authenticate") == "" {
+			t.Error("a 401 without a challenge")
+		}
 	}
 	down.Store(true)
 	send(503, "not-durable")
@@ -132,8 +135,16 @@ func TestReplayWhileTheFirstIsHandled(t *testing.T) {
 func TestReplaysOfWhatIsNoAlert(t *testing.T) {
 	t.Parallel()
 	s, c := newShelf(), &clock{}
+	down := true
+	s.fault = func(context.Context) error {
+		if down {
+			return errors.New("the bus is down")
+		}
+		return nil
+	}
 	r := signedRig(t, s, c, nil)
-	for _, want := range []int{400, 401} {
+	for _, want := range []int{503, 400, 401} {
+		down = want == 503
 		if got := r.post(t, "slack", "rubbish", slackHeaders("rubbish", c.now(), "old-secret")...); got.status != want {
 			t.Errorf("%d %s, want %d", got.status, got.body, want)
 		}
@@ -146,6 +157,18 @@ func TestReplaysOfWhatIsNoAlert(t *testing.T) {
 			if strings.Contains(value, "v0=") {
 				t.Errorf("%s: %s", name, value)
 			}
+		}
+	}
+}
+
+// Whoever has listened does not get to try for ever.
+func TestReplaysAreBraked(t *testing.T) {
+	t.Parallel()
+	r := signedRig(t, newShelf(), &clock{}, func(o *receiver.Options) { o.FailureBurst = 2 })
+	text := body(1, "")
+	for i, want := range []int{202, 401, 401, 503} {
+		if got := r.post(t, "slack", text, slackHeaders(text, startOfTime, "new-secret")...); got.status != want {
+			t.Errorf("%d: %d %s, want %d", i, got.status, got.body, want)
 		}
 	}
 }

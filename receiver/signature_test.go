@@ -146,6 +146,32 @@ func TestTimestamps(t *testing.T) {
 	}
 }
 
+// What is good once is remembered to the last moment at which it is good, and
+// known whatever secret it was signed with.
+func TestSignaturesAreGoodOnce(t *testing.T) {
+	t.Parallel()
+	at := startOfTime.Add(-time.Minute)
+	h := headers(slackHeaders("{}", at, "s")[2:]...)
+	var keys []any
+	for _, now := range []time.Time{at, startOfTime} {
+		once, err := signer(t, preset(t, "slack", "s", nil), now).AuthenticateBody(&http.Request{Header: h}, []byte("{}"))
+		if err != nil || !once.Until.Equal(at.Add(5*time.Minute)) {
+			t.Errorf("%+v %v", once, err)
+		}
+		keys = append(keys, once.Key)
+	}
+	other := headers(slackHeaders("{}", at, "t")[2:]...)
+	once, err := signer(t, preset(t, "slack", "t", nil), at).AuthenticateBody(&http.Request{Header: other}, []byte("{}"))
+	if err != nil || keys[0] != keys[1] || keys[0] != any(once.Key) {
+		t.Errorf("%v, then %v: %v", keys, once, err)
+	}
+	pager := headers("X-PagerDuty-Signature", "v1="+hexOf("s", "{}"))
+	once, err = signer(t, preset(t, "pagerduty", "s", nil), at).AuthenticateBody(&http.Request{Header: pager}, []byte("{}"))
+	if err != nil || once != (receiver.Once{}) {
+		t.Errorf("without a timestamp: %v %v", once, err)
+	}
+}
+
 func TestOwnSchemes(t *testing.T) {
 	t.Parallel()
 	s := receiver.Signature{Secret: secret("s"), Header: "x-sig", Algorithm: "sha512", Encoding: "base64", Signed: "a{body}b"}

@@ -155,7 +155,8 @@ func TestUnsignedIsRefusedUnread(t *testing.T) {
 	for header, want := range map[string]int{
 		"":                             401,
 		"X-Slack-Signature: v0=00\r\n": 401,
-		"X-Slack-Signature: v0=" + strings.Repeat("00", 32) + "\r\n": 401,
+		"X-Slack-Signature: v0=00\r\nX-Slack-Request-Timestamp: " + strconv.FormatInt(now, 10) + "\r\n": 401,
+		"X-Slack-Signature: v0=" + strings.Repeat("00", 32) + "\r\n":                                    401,
 		form + "1\r\n": 401,
 		form + strconv.FormatInt(now-301, 10) + "\r\n": 401,
 		form + strconv.FormatInt(now, 10) + "\r\n":     100, // this one has to be seen
@@ -256,5 +257,16 @@ func TestUnprovenBodiesHoldAPartOfTheMemory(t *testing.T) {
 	}
 	if got := r.post(t, "am", body(100, strings.Repeat("x", 1000))); got.status != 202 {
 		t.Errorf("another source: %d %s", got.status, got.body)
+	}
+}
+
+// Once it is known who sent it, a body may have what any other may.
+func TestProvenBodiesHaveAllOfTheMemory(t *testing.T) {
+	t.Parallel()
+	const mebibyte = 1 << 20
+	r := signedRig(t, newShelf(), &clock{}, func(o *receiver.Options) { o.MaxBody, o.MaxInFlight = mebibyte, 18*mebibyte })
+	text := body(1, "") + strings.Repeat(" ", 900_000)
+	if got := r.post(t, "slack", text, slackHeaders(text, startOfTime, "new-secret")...); got.status != 202 {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }

@@ -46,7 +46,10 @@ func (v *verdict) judgeBody(r *http.Request, body []byte) Once {
 			v.add(err)
 			continue
 		}
-		v.passed, once = true, o
+		v.passed = true
+		if once == (Once{}) {
+			once = o
+		}
 	}
 	return once
 }

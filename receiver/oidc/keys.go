@@ -54,8 +54,8 @@ func newKeys(o Options) *keys {
 // verify returns what is signed. If it cannot tell, its error is no Denial.
 func (k *keys) verify(ctx context.Context, signed *jose.JSONWebSignature) ([]byte, error) {
 	k.mu.Lock()
-	set, now := k.have, k.now()
-	old := set != nil && now.Sub(set.at) > keysAge && k.running == nil && k.due(now)
+	set := k.have
+	old := set != nil && k.now().Sub(set.at) > keysAge && k.running == nil
 	k.mu.Unlock()
 	if old {
 		// One request waits, the others go on with what is there; as this one does

@@ -1,14 +1,11 @@
 package oidc_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -104,7 +101,9 @@ func TestKeysRollOver(t *testing.T) {
 	b.has(public(next.Public(), "key-2"))
 	// The set may have been fetched just before it changed.
 	b.want(t, b.signed(t, next, "key-2"), "token-key-unknown", 1)
-	b.advance(time.Minute)
+	b.advance(59 * time.Second)
+	b.want(t, b.signed(t, next, "key-2"), "token-key-unknown", 1)
+	b.advance(time.Second)
 	b.want(t, b.signed(t, next, "key-2"), "passed", 2)
 	b.want(t, old, "token-key-unknown", 2)
 	// Withdrawn, and nobody asks for a new one.
@@ -116,10 +115,43 @@ func TestKeysRollOver(t *testing.T) {
 	b.want(t, b.signed(t, next, "key-3"), "token-invalid", 3)
 	b.advance(time.Minute)
 	b.want(t, b.signed(t, next, "key-3"), "passed", 4)
+	// A clock that was ahead does not keep us from asking.
+	b.has(public(last.Public(), "key-4"))
+	b.advance(-24 * time.Hour)
+	b.want(t, b.signed(t, last, "key-4"), "passed", 5)
 	// And one that has no name.
 	b.has(public(last.Public(), ""))
 	b.advance(time.Minute)
-	b.want(t, b.signed(t, last, ""), "passed", 5)
+	b.want(t, b.signed(t, next, ""), "token-invalid", 6)
+	b.want(t, b.signed(t, last, ""), "passed", 6)
+}
+
+// A token of somebody else says so, and is no reason to ask for keys.
+func TestOthersTokensAskForNoKeys(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.want(t, sign(t, jose.ES256, newEC(t), "key-x", b.claims().with(claims{"iss": "https://other.example"})), "token-issuer", 0)
+}
+
+func TestKeysThatMove(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	b.want(t, b.signed(t, b.key, keyID), "passed", 1)
+	b.moves("/moved")
+	b.answers(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path == "/keys" {
+			b.asked.Add(1)
+			w.WriteHeader(http.StatusGone)
+		}
+		return r.URL.Path == "/keys"
+	})
+	b.advance(time.Hour + time.Second)
+	b.want(t, b.signed(t, b.key, keyID), "passed", 2) // with the old ones
+	b.advance(time.Minute)
+	b.want(t, b.signed(t, newEC(t), "key-2"), "token-key-unknown", 3)
+	if n := b.described.Load(); n != 2 {
+		t.Errorf("asked %d times where the keys are", n)
+	}
 }
 
 func TestStormOfUnknownKeys(t *testing.T) {
@@ -158,185 +190,6 @@ func TestStormOfUnknownKeys(t *testing.T) {
 	b.advance(time.Minute)
 	storm("cannot tell") // it might be new
 	b.want(t, b.signed(t, b.key, keyID), "passed", 5)
-}
-
-func TestKeyServerThatFails(t *testing.T) {
-	t.Parallel()
-	for name, how := range map[string]func(http.ResponseWriter, *http.Request) bool{
-		"down":      status(http.StatusServiceUnavailable),
-		"not there": status(http.StatusNotFound),
-		"partly":    status(http.StatusPartialContent),
-		"garbage":   func(w http.ResponseWriter, _ *http.Request) bool { return write(w, "<html>") },
-		"nothing":   func(http.ResponseWriter, *http.Request) bool { return true },
-		"no keys":   func(w http.ResponseWriter, _ *http.Request) bool { return write(w, `{"keys":[]}`) },
-		"null":      func(w http.ResponseWriter, _ *http.Request) bool { return write(w, `null`) },
-		"other kinds": func(w http.ResponseWriter, _ *http.Request) bool {
-			return write(w, `{"keys":[{"kty":"PQC","kid":"key-1"},7]}`)
-		},
-		"a secret": func(w http.ResponseWriter, _ *http.Request) bool {
-			return write(w, `{"keys":[{"kty":"oct","kid":"key-1","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldC0","alg":"HS256"}]}`)
-		},
-		"huge": func(w http.ResponseWriter, _ *http.Request) bool {
-			return write(w, `{"keys":[`+strings.Repeat(" ", 1<<20)+`]}`)
-		},
-		"cut off": func(w http.ResponseWriter, _ *http.Request) bool {
-			w.Header().Set("Content-Length", "1000")
-			return write(w, `{"keys":[`)
-		},
-		"hangs up": func(http.ResponseWriter, *http.Request) bool { panic(http.ErrAbortHandler) },
-		"elsewhere": func(w http.ResponseWriter, r *http.Request) bool {
-			if r.URL.Path == "/elsewhere" {
-				panic("the redirect was followed")
-			}
-			http.Redirect(w, r, "/elsewhere", http.StatusFound)
-			return true
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			b := newBench(t, nil)
-			right := b.signed(t, b.key, keyID)
-			onlyKeys := func(w http.ResponseWriter, r *http.Request) bool {
-				return r.URL.Path == "/keys" && how(w, r)
-			}
-			b.answers(onlyKeys)
-			b.want(t, right, "cannot tell", 1)
-			b.want(t, right, "cannot tell", 1) // not again at once
-			b.advance(5 * time.Second)
-			b.want(t, right, "cannot tell", 2)
-			b.answers(nil)
-			b.advance(5 * time.Second)
-			b.want(t, right, "passed", 3)
-			// With keys it goes on, and tries each minute.
-			b.answers(onlyKeys)
-			b.advance(2 * time.Hour)
-			right = b.signed(t, b.key, keyID)
-			b.want(t, right, "passed", 4)
-			b.want(t, right, "passed", 4)
-			b.want(t, b.signed(t, newEC(t), "key-2"), "cannot tell", 4)
-			b.want(t, b.signed(t, newEC(t), keyID), "token-invalid", 4)
-			b.advance(time.Minute)
-			b.want(t, right, "passed", 5)
-			if n := strings.Count(b.log.String(), "the old ones stay in use"); n != 2 {
-				t.Errorf("logged %d times: %s", n, b.log.String())
-			}
-			b.answers(nil)
-			b.advance(time.Minute)
-			b.want(t, b.signed(t, newEC(t), "key-2"), "token-key-unknown", 6)
-		})
-	}
-}
-
-func write(w http.ResponseWriter, text string) bool {
-	_, _ = w.Write([]byte(text)) // nobody there to be told
-	return true
-}
-
-func TestIssuerThatDescribesItselfWrong(t *testing.T) {
-	t.Parallel()
-	for name, text := range map[string]string{
-		"as another":      `{"issuer":"https://other.example","jwks_uri":"URL/keys"}`,
-		"with a slash":    `{"issuer":"URL/","jwks_uri":"URL/keys"}`,
-		"without keys":    `{"issuer":"URL"}`,
-		"keys by http":    `{"issuer":"URL","jwks_uri":"http://keys.example/keys"}`,
-		"keys in a file":  `{"issuer":"URL","jwks_uri":"file:///etc/passwd"}`,
-		"with a password": `{"issuer":"URL","jwks_uri":"https://u:p@keys.example/keys"}`,
-	} {
-		b := newBench(t, nil)
-		b.answers(func(w http.ResponseWriter, _ *http.Request) bool {
-			return write(w, strings.ReplaceAll(text, "URL", b.url))
-		})
-		b.want(t, b.signed(t, b.key, keyID), "cannot tell", 0)
-		b.answers(nil)
-		b.advance(5 * time.Second)
-		b.want(t, b.signed(t, b.key, keyID), "passed", 1)
-		if t.Failed() {
-			t.Fatal(name)
-		}
-	}
-}
-
-// A slow key server keeps those waiting who need it, for as long as a sender is
-// patient, and asks it once. The others go on.
-func TestSlowKeyServer(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, nil)
-	right := b.signed(t, b.key, keyID)
-	arrived, release := make(chan struct{}, 10), make(chan struct{})
-	slow := func(_ http.ResponseWriter, r *http.Request) bool {
-		arrived <- struct{}{}
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-		return false
-	}
-	b.answers(slow)
-	first := make(chan string, 20)
-	for range cap(first) {
-		go func() { first <- b.judge(right) }()
-	}
-	<-arrived // the description
-	release <- struct{}{}
-	<-arrived
-	release <- struct{}{}
-	for range cap(first) {
-		if got := <-first; got != "passed" {
-			t.Errorf("got %s", got)
-		}
-	}
-	b.want(t, right, "passed", 1)
-
-	b.advance(2 * time.Hour)
-	right = b.signed(t, b.key, keyID)
-	waits := make(chan string, 1)
-	go func() { waits <- b.judge(right) }()
-	<-arrived
-	if got := b.judge(right); got != "passed" { // the others do not wait
-		t.Errorf("got %s", got)
-	}
-	release <- struct{}{}
-	if got := <-waits; got != "passed" {
-		t.Errorf("got %s", got)
-	}
-}
-
-type transport func(*http.Request) (*http.Response, error)
-
-func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// Senders give up, some after 5 s. A fetch for others does not end with the
-// request that has begun it.
-func TestKeyServerThatHangs(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a, err := oidc.New(oidc.Options{
-			Issuers: []string{"https://issuer.example"}, Audiences: []string{"x"}, Now: time.Now, Log: logger(t.Output()),
-			Client: &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
-				<-r.Context().Done()
-				return nil, r.Context().Err()
-			})},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		token := bearer(sign(t, jose.ES256, newEC(t), keyID, claims{"iss": "https://issuer.example"}))
-		began := time.Now()
-		ask := func(ctx context.Context, took time.Duration) {
-			err := a.Authenticate((&http.Request{Header: token}).WithContext(ctx))
-			if err == nil || errors.Is(err, receiver.ErrUnauthenticated) || time.Since(began) != took {
-				t.Errorf("after %s: %v", time.Since(began), err)
-			}
-		}
-		gone, leave := context.WithCancel(t.Context())
-		var all sync.WaitGroup
-		all.Go(func() { ask(gone, 4*time.Second) }) // leads, and goes on
-		synctest.Wait()
-		all.Go(func() { ask(t.Context(), 4*time.Second) })
-		all.Go(func() { ask(gone, time.Second) })
-		time.AfterFunc(time.Second, leave)
-		all.Wait()
-	})
 }
 
 // What a key server has may be unfit, and is left out; what is fit stays.

@@ -76,29 +76,36 @@ type issuer struct {
 	// asked counts requests for keys, described those for the description.
 	asked, described atomic.Int64
 
-	mu      sync.Mutex
-	keys    []jose.JSONWebKey
-	instead func(w http.ResponseWriter, r *http.Request) bool
+	mu   sync.Mutex
+	keys []jose.JSONWebKey
+	// at is where the description says that they are, and after what comes behind
+	// an answer.
+	at, after string
+	instead   func(w http.ResponseWriter, r *http.Request) bool
 }
 
 func newIssuer(t testing.TB, keys ...jose.JSONWebKey) *issuer {
 	t.Helper()
-	i := &issuer{keys: keys}
+	i := &issuer{keys: keys, at: "/keys"}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.RawQuery != "" || r.Header.Get("Authorization") != "" {
 			t.Errorf("the issuer was asked with %s %s %v", r.Method, r.URL, r.Header)
 		}
-		counter, body := &i.asked, any(nil)
+		var body any
+		counter := &i.asked
 		i.mu.Lock()
-		instead, set := i.instead, jose.JSONWebKeySet{Keys: i.keys}
+		instead, set, at, after := i.instead, jose.JSONWebKeySet{Keys: i.keys}, i.at, i.after
 		i.mu.Unlock()
 		switch r.URL.Path {
 		case "/.well-known/openid-configuration":
-			counter, body = &i.described, map[string]string{"issuer": i.url, "jwks_uri": i.url + "/keys"}
-		case "/keys", keysPath:
+			counter, body = &i.described, map[string]string{"issuer": i.url, "jwks_uri": i.url + at}
+		case at, keysPath:
 			body = set
 		default:
-			t.Errorf("the issuer was asked for %s", r.URL)
+			if instead == nil || !instead(w, r) {
+				t.Errorf("the issuer was asked for %s", r.URL)
+			}
+			return
 		}
 		counter.Add(1)
 		if instead != nil && instead(w, r) {
@@ -106,6 +113,7 @@ func newIssuer(t testing.TB, keys ...jose.JSONWebKey) *issuer {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(body) // nobody there to be told
+		_, _ = io.WriteString(w, after)
 	}))
 	// A client asks again by itself when a connection that it had is gone.
 	server.Config.SetKeepAlivesEnabled(false)
@@ -128,11 +136,26 @@ func (i *issuer) has(keys ...jose.JSONWebKey) {
 	i.keys = keys
 }
 
+// status answers with the right body and another status.
 func status(code int) func(http.ResponseWriter, *http.Request) bool {
 	return func(w http.ResponseWriter, _ *http.Request) bool {
 		w.WriteHeader(code)
-		return true
+		return false
 	}
+}
+
+// moves says where the keys are from now on.
+func (i *issuer) moves(at string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.at = at
+}
+
+// talks adds to what is answered from now on.
+func (i *issuer) talks(after string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.after = after
 }
 
 func public(key crypto.PublicKey, id string) jose.JSONWebKey {
