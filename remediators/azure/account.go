@@ -38,8 +38,12 @@ type Account struct {
 	subscription string
 	query        *url.URL // where costs are asked for
 	costs        *armcostmanagement.QueryClient
-	retry        policy.RetryOptions
-	now          func() time.Time
+	retry        policy.RetryOptions // of costs
+	clients      clients
+	// poll is how often a long-running operation is asked for its end where Azure
+	// does not say.
+	poll time.Duration
+	now  func() time.Time
 }
 
 // AccountConfig says which subscription, and as whom.
@@ -111,6 +115,10 @@ func newAccount(subscription string, credential azcore.TokenCredential, o azcore
 	if !subscriptionID.MatchString(subscription) {
 		return nil, fmt.Errorf("azure: subscription %q: want its id, such as 00000000-0000-0000-0000-000000000000", subscription)
 	}
+	all, err := newClients(subscription, credential, o)
+	if err != nil {
+		return nil, err
+	}
 	query, err := url.Parse(o.Cloud.Services[cloud.ResourceManager].Endpoint + "/subscriptions/" + subscription + "/providers/Microsoft.CostManagement/query")
 	if err != nil {
 		return nil, fmt.Errorf("azure: the cloud's endpoint: %w", err)
@@ -125,5 +133,5 @@ func newAccount(subscription string, credential azcore.TokenCredential, o azcore
 	if err != nil {
 		return nil, fmt.Errorf("azure: client of Cost Management: %w", err)
 	}
-	return &Account{subscription: subscription, query: query, costs: costs, retry: costRetry(), now: now}, nil
+	return &Account{subscription: subscription, query: query, costs: costs, retry: costRetry(), clients: all, poll: pollEvery, now: now}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -39,19 +40,23 @@ func (a *Account) failure(ctx context.Context, err error) error {
 	return remediators.Retryable(0, format, a.subscription, errors.New(shown(err.Error())))
 }
 
+// answeredAfter is the delay that an answer asks for.
+func (a *Account) answeredAfter(e *azcore.ResponseError) time.Duration {
+	if e.RawResponse == nil {
+		return 0
+	}
+	return retryAfter(e.RawResponse.Header, a.now())
+}
+
 // answered classifies an answer of Azure that is no result.
 func (a *Account) answered(e *azcore.ResponseError) error {
 	const format = "azure: costs of subscription %s: %s"
-	var header http.Header
-	if e.RawResponse != nil {
-		header = e.RawResponse.Header
-	}
-	text := describe(e)
+	text, after := describe(e), a.answeredAfter(e)
 	switch {
 	case e.StatusCode == http.StatusTooManyRequests:
-		return remediators.Retryable(max(retryAfter(header, a.now()), leastThrottle), format, a.subscription, text)
+		return remediators.Retryable(max(after, leastThrottle), format, a.subscription, text)
 	case e.StatusCode == http.StatusRequestTimeout || e.StatusCode >= 500:
-		return remediators.Retryable(retryAfter(header, a.now()), format, a.subscription, text)
+		return remediators.Retryable(after, format, a.subscription, text)
 	case e.StatusCode == http.StatusUnauthorized || e.StatusCode == http.StatusForbidden:
 		text += ": give the identity the role Cost Management Reader on the subscription; in an Enterprise Agreement let it view charges, too"
 	case e.StatusCode == http.StatusNotFound:
