@@ -183,6 +183,8 @@ func (o *observer) event(r record, ev engine.Event) {
 		o.answered(e)
 	case engine.TaskIssued:
 		o.task(r, e)
+	case engine.VerifyStarted:
+		o.startsToLook(r, e)
 	case engine.RunParked:
 		o.w.stats.Parked++
 		o.runs[e.Run].parked = true
@@ -193,6 +195,26 @@ func (o *observer) event(r record, ev engine.Event) {
 		delete(o.owed, e.Run)
 		o.tellsOfHold(o.runs[e.Run])
 		o.routed(e)
+	}
+}
+
+// startsToLook checks that an attempt only looks if that is all that it says.
+func (o *observer) startsToLook(r record, e engine.VerifyStarted) {
+	run := o.runs[e.Run]
+	does := len(o.rule(run).Attempts[run.attempt].Do)
+	switch {
+	case e.Only != (does == 0):
+		o.w.violate("run %s begins to verify attempt %d, of %d actions, as if it had others", run.id, run.attempt, does)
+	case len(run.done) != does:
+		o.w.violate("run %s begins to verify attempt %d, and has done %d of %d actions", run.id, run.attempt, len(run.done), does)
+	case e.Only && e.Until.Sub(r.at) != o.rule(run).Attempts[run.attempt].Verify.Within:
+		o.w.violate("run %s looks until %s", run.id, e.Until)
+	}
+	if e.Target.Name != "" {
+		run.target = e.Target.String()
+	}
+	if e.Only {
+		o.w.happened("only looks")
 	}
 }
 

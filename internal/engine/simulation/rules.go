@@ -158,7 +158,18 @@ func drawAttempts(w *world) []engine.Attempt {
 	if w.chance(0.8) {
 		attempts[0].Mode = "" // or too few worlds would see anything done
 	}
+	if w.chance(0.15) {
+		onlyLooks(&attempts[w.rng.IntN(len(attempts))])
+	}
 	return attempts
+}
+
+// onlyLooks makes an attempt one that does nothing, but verifies.
+func onlyLooks(a *engine.Attempt) {
+	a.Do, a.Check, a.Mode, a.Group = nil, nil, "", "here"
+	if len(a.Verify.Probes) == 0 {
+		a.Verify.AlertResolved = true
+	}
 }
 
 func nothing(engine.Scope) (json.RawMessage, error) { return nil, nil } //nolint:nilnil // no parameters, no error
