@@ -91,7 +91,7 @@ func watchTakesNoRolloutForAnother(t *testing.T, b *bed) {
 	// belong to the good one, and its numbers are those of a complete rollout.
 	strict := []byte(`{"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}}`)
 	must(b.Client().CoreV1().Namespaces().Patch(t.Context(), namespace, types.MergePatchType, strict, metav1.PatchOptions{}))(t)
-	w := watch(t, b.clusters(t, watcher)[korea], kubernetes.WatchOptions{Namespace: namespace, Kind: "Deployment"})
+	w := watch(t, b.clusters(t, watcher)[korea], kubernetes.WatchOptions{Namespace: namespace, Kind: "Deployment", Deadline: 10 * time.Second})
 	w.current(t)
 	for range 5 {
 		at := target("Deployment", namespace, b.deployment(t, namespace, 2, func(d *appsv1.Deployment) {

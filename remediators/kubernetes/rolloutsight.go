@@ -25,9 +25,11 @@ type sight struct {
 	hint string
 	// template stands for a Deployment's own template.
 	template string
-	// progressing is a Deployment's condition, failure the message of another.
+	// progressing is a Deployment's condition, failure the message of another, and
+	// patience how long its controller lets nothing happen.
 	progressing appsv1.DeploymentCondition
 	failure     string
+	patience    time.Duration
 	leaving     bool
 }
 
@@ -37,6 +39,9 @@ func sightOf(object any) (sight, error) {
 	case *appsv1.Deployment:
 		s := seen(fromDeployment(o), deploymentProgress(o))
 		s.hint = o.Annotations[revisionAnnotation]
+		if n := o.Spec.ProgressDeadlineSeconds; n != nil {
+			s.patience = time.Duration(*n) * time.Second
+		}
 		for i := range o.Status.Conditions {
 			if c := o.Status.Conditions[i]; c.Type == appsv1.DeploymentProgressing {
 				s.progressing = c
@@ -92,27 +97,34 @@ type verdict struct {
 	due            time.Time
 }
 
-// judge says how far the rollout of a revision is, whose numbers these are.
-func (s *sight) judge(r *revision, now time.Time, deadline time.Duration) verdict {
+// judge says how far the rollout of a revision is, whose numbers these are. It
+// began at since.
+func (s *sight) judge(r *revision, since, now time.Time, deadline time.Duration) verdict {
 	done, detail := s.progress.complete()
 	v := verdict{phase: RolloutStarted, reason: s.halted, detail: detail}
 	switch {
 	case done:
 		v.phase, v.reason = RolloutComplete, ""
+		return v
 	case s.progress.wanted == 0 && s.progress.total == 0:
 		v.phase, v.reason = RolloutComplete, detail
+		return v
 	case s.halted != "":
-	case s.kind == kindDeployment:
-		if c := s.progressing; c.Status == corev1.ConditionFalse && s.names(r) {
-			v.phase, v.reason = RolloutStuck, fmt.Sprintf("%s: %s", c.Reason, c.Message)
-			if s.failure != "" {
-				v.reason += " " + s.failure
-			}
+		return v
+	case s.kind == kindDeployment && (s.names(r) || s.progressing.Type == ""):
+		if c := s.progressing; c.Status == corev1.ConditionFalse {
+			v.phase, v.reason = RolloutStuck, strings.TrimSpace(fmt.Sprintf("%s: %s %s", c.Reason, c.Message, s.failure))
 		}
-	case !now.Before(r.began.Add(deadline)):
+		return v
+	}
+	// Of a Deployment, this is only for a controller that has lost sight of the
+	// rollout: that of strategy Recreate takes one that goes back to an earlier
+	// template for what is long available, while there are no pods.
+	deadline = max(deadline, s.patience)
+	if now.Before(since.Add(deadline)) {
+		v.due = since.Add(deadline)
+	} else {
 		v.phase, v.reason = RolloutStuck, fmt.Sprintf("not complete %v after it began: %s", deadline, detail)
-	default:
-		v.due = r.began.Add(deadline)
 	}
 	return v
 }

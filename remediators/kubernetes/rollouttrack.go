@@ -26,6 +26,12 @@ type tracked struct {
 	images   []string
 	// state is what was told last; the zero value if nothing.
 	state RolloutState
+	// first is when this rollout was told first.
+	first time.Time
+	// held says that somebody holds it up, and resumed when that ended, from when on
+	// it has its time anew.
+	held    bool
+	resumed time.Time
 	// due is when a started rollout is stuck; zero if no time makes it so.
 	due time.Time
 }
@@ -188,6 +194,13 @@ func (t *tracked) next(now time.Time, deadline time.Duration) RolloutState {
 		Images: t.images, Phase: RolloutStarted, Reason: s.halted,
 	}
 	same := was.Rollout == next.Rollout
+	if !same {
+		t.first, t.resumed = now, time.Time{}
+	}
+	if t.held && s.halted == "" {
+		t.resumed = now
+	}
+	t.held = s.halted != ""
 	t.due = time.Time{}
 	if !s.observed() || t.history != s.history() || s.kind == kindDeployment && t.template != s.template {
 		// The numbers are of another template than the revision.
@@ -196,7 +209,14 @@ func (t *tracked) next(now time.Time, deadline time.Duration) RolloutState {
 		}
 		return next
 	}
-	v := s.judge(r, now, deadline)
+	since := r.began
+	if s.kind == kindDeployment {
+		since = t.first
+	}
+	if t.resumed.After(since) {
+		since = t.resumed
+	}
+	v := s.judge(r, since, now, deadline)
 	if was.Rollout == "" && v.phase != RolloutComplete && s.over(r, now, deadline) {
 		v = verdict{phase: RolloutComplete, reason: "taken for complete, since it is old and no pod is of another template; now " + v.detail}
 	}

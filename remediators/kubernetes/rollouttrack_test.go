@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ func TestPhasesGoForward(t *testing.T) {
 				t.Fatalf("seed %d: judged by numbers of something else: %+v", seed, next)
 			case next.Phase == RolloutStuck && next.Reason == "":
 				t.Fatalf("seed %d: stuck for no reason", seed)
-			case !current.due.IsZero() && (next.Phase != RolloutStarted || kind == kindDeployment || !current.due.After(now)):
+			case !current.due.IsZero() && (next.Phase != RolloutStarted || !current.due.After(now)):
 				t.Fatalf("seed %d: %+v of a %s is due at %v", seed, next, kind, current.due)
 			}
 			current.state = next
@@ -69,6 +70,7 @@ func anySight(r *rand.Rand, kind string) sight {
 	}
 	if kind == kindDeployment {
 		s.progressing = appsv1.DeploymentCondition{
+			Type:    appsv1.DeploymentProgressing,
 			Reason:  []string{"NewReplicaSetAvailable", "ProgressDeadlineExceeded", "ReplicaSetUpdated"}[r.IntN(3)],
 			Status:  []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse}[r.IntN(2)],
 			Message: []string{`ReplicaSet "x" ...`, `ReplicaSet "y" ...`}[r.IntN(2)],
@@ -78,6 +80,64 @@ func anySight(r *rand.Rand, kind string) sight {
 		}
 	}
 	return s
+}
+
+// TestHeldUpGetsItsTime has somebody hold a rollout up for hours and let it go on.
+func TestHeldUpGetsItsTime(t *testing.T) {
+	t.Parallel()
+	const deadline = 10 * time.Minute
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	s := sight{owner: owner{kind: kindStatefulSet}, halted: "partition", progress: progress{wanted: 2, updated: 1, total: 2, available: 2}}
+	current := &tracked{sight: s, history: s.history(), revision: &revision{uid: "r", number: 2, began: begin}}
+	at := func(after time.Duration, halted string, want RolloutPhase, due time.Duration) {
+		t.Helper()
+		current.sight.halted = halted
+		current.state = current.next(begin.Add(after), deadline)
+		if current.state.Phase != want || due != 0 && !current.due.Equal(begin.Add(due)) {
+			t.Errorf("after %v: %+v, due at %v", after, current.state, current.due)
+		}
+	}
+	at(0, "partition", RolloutStarted, 0)
+	at(5*time.Hour, "partition", RolloutStarted, 0)
+	at(6*time.Hour, "", RolloutStarted, 6*time.Hour+deadline)
+	at(6*time.Hour+deadline-1, "", RolloutStarted, 6*time.Hour+deadline)
+	at(6*time.Hour+deadline, "", RolloutStuck, 0)
+}
+
+// TestDeploymentStuck holds what a Deployment's condition says against whom it names.
+func TestDeploymentStuck(t *testing.T) {
+	t.Parallel()
+	const deadline = 10 * time.Minute
+	begin := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	condition := func(status corev1.ConditionStatus, reason, name string) appsv1.DeploymentCondition {
+		return appsv1.DeploymentCondition{Type: appsv1.DeploymentProgressing, Status: status, Reason: reason, Message: "ReplicaSet " + strconv.Quote(name) + " ..."}
+	}
+	timedOut := condition(corev1.ConditionFalse, "ProgressDeadlineExceeded", "x")
+	for name, c := range map[string]struct {
+		condition appsv1.DeploymentCondition
+		failure   string
+		patience  time.Duration
+		age       time.Duration
+		want      RolloutPhase
+		reason    string
+	}{
+		"timed out":                  {condition: timedOut, want: RolloutStuck, reason: `ProgressDeadlineExceeded: ReplicaSet "x" ...`},
+		"with a reason":              {condition: timedOut, failure: "quota", want: RolloutStuck, reason: `ProgressDeadlineExceeded: ReplicaSet "x" ... quota`},
+		"on its way":                 {condition: condition(corev1.ConditionTrue, "ReplicaSetUpdated", "x"), age: time.Hour, want: RolloutStarted},
+		"another timed out":          {condition: condition(corev1.ConditionFalse, "ProgressDeadlineExceeded", "y"), age: time.Minute, want: RolloutStarted},
+		"lost sight of":              {condition: condition(corev1.ConditionTrue, "NewReplicaSetAvailable", "y"), age: deadline, want: RolloutStuck, reason: "not complete 10m0s after it began: 1 of 2 replicas are updated"},
+		"lost sight of, more time":   {condition: condition(corev1.ConditionTrue, "NewReplicaSetAvailable", "y"), patience: time.Hour, age: 59 * time.Minute, want: RolloutStarted},
+		"without a progressDeadline": {age: 24 * time.Hour, want: RolloutStarted},
+	} {
+		s := sight{
+			owner: owner{kind: kindDeployment}, progressing: c.condition, failure: c.failure, patience: c.patience,
+			progress: progress{wanted: 2, updated: 1, total: 2, available: 2},
+		}
+		v := s.judge(&revision{name: "x"}, begin, begin.Add(c.age), deadline)
+		if v.phase != c.want || v.reason != c.reason {
+			t.Errorf("%s: %+v, want %s, %q", name, v, c.want, c.reason)
+		}
+	}
 }
 
 func TestRecords(t *testing.T) {

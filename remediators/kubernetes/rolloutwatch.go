@@ -85,7 +85,9 @@ type WatchOptions struct {
 	// DaemonSet.
 	Namespace, Kind, Name string
 	// Deadline is how long the rollout of a StatefulSet or DaemonSet may take, from
-	// when its controller took it up; 0 means 10 minutes.
+	// when its controller took it up; 0 means 10 minutes. It holds, too, for a
+	// Deployment whose controller says nothing about the rollout though it was asked
+	// to by progressDeadlineSeconds, from when it was seen first.
 	Deadline time.Duration
 	// Now is the clock; nil means [time.Now].
 	Now func() time.Time

@@ -94,6 +94,11 @@ func (w *watching) current(t *testing.T) {
 // reaches waits for a rollout that is none of those before to come to a phase.
 func (w *watching) reaches(t *testing.T, name string, phase kubernetes.RolloutPhase, before ...kubernetes.RolloutState) kubernetes.RolloutState {
 	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("told of %s: %+v", name, w.of(name))
+		}
+	}()
 	var last kubernetes.RolloutState
 	eventually(t, fmt.Sprintf("a rollout of %s to be %s", name, phase), func() bool {
 		last = w.last(name)
