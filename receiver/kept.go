@@ -100,8 +100,6 @@ func (rx *Receiver) reread(k Kept) ([][]byte, Replayed, error) {
 		return nil, refusedAgain("%v", err), nil
 	case decoded.ignored():
 		return nil, Replayed{Ignored: printable(decoded.Ignored), Warnings: decoded.Warnings}, nil
-	case len(decoded.Refused) > 0:
-		return nil, refusedAgain("%s", decoded.refusals()), nil
 	}
 	d := alert.Delivery{ID: k.ID, Source: src.Name, ReceivedAt: at.UTC()}
 	warnings := decoded.Warnings

@@ -169,19 +169,25 @@ Replayed: 1, with 4 alerts. Nothing to do for: 0.
 	}
 }
 
-// More than the server replays at once is asked for again and again.
+// More than the server replays at once is asked for again and again; a source that
+// has stopped stays so.
 func TestQuarantineReplayOfMany(t *testing.T) {
 	t.Parallel()
 	w, p, mended := hospital(t)
 	mended.Store(true)
+	fill(t, w, [3]string{"STOP", "azure", "never"})
 	for n := range 250 {
 		fill(t, w, [3]string{fmt.Sprintf("N%03d", n), "am", "1"})
 	}
-	s := p.runs(t, "quarantine", "replay", "--all").has(t, "Replayed: 250, with 250 alerts.")
-	for n, line := range strings.Split(s.out, "\n")[:250] {
+	fill(t, w, [3]string{"LAST", "azure", "1"})
+	s := p.runs(t, "quarantine", "replay", "--all").finds(t)
+	for n, line := range strings.Split(s.out, "\n")[1:251] {
 		if line != fmt.Sprintf("replayed  N%03d  am  1 alert", n) {
 			t.Fatalf("line %d is %s", n, line)
 		}
+	}
+	if !strings.Contains(s.out, "Replayed: 250, with 250 alerts. Nothing to do for: 0.\nStill not usable: 1. Left behind them: 1.\n") {
+		t.Errorf("ended with %s", s.out[len(s.out)-300:])
 	}
 }
 

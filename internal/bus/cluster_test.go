@@ -58,6 +58,7 @@ func TestCluster(t *testing.T) {
 	t.Run("ledger", func(t *testing.T) { clusterLedger(t, b) })
 	t.Run("claims", func(t *testing.T) { clusterClaims(t, b) })
 	t.Run("work", func(t *testing.T) { clusterWork(t, b) })
+	t.Run("quarantine", func(t *testing.T) { clusterQuarantine(t, b, nodes) })
 	t.Run("reopen", func(t *testing.T) { clusterReopen(t, nodes) })
 	// The last part: it leaves the ledger long and nodes restarted.
 	t.Run("kill the leader", func(t *testing.T) { clusterKills(t, b, nodes) })

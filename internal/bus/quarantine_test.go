@@ -2,6 +2,7 @@ package bus
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -215,6 +216,50 @@ func TestHalfABodyInQuarantine(t *testing.T) {
 	}
 }
 
+// shortLived is a context that ends after it was asked so often.
+type shortLived struct {
+	context.Context
+	left int
+}
+
+func (c *shortLived) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A removal that breaks off leaves a body that is still listed, and that a second
+// removal ends.
+func TestARemovalThatBreaksOff(t *testing.T) {
+	ctx, b := testContext(t), openEmbedded(t)
+	quarantine(t, b, "am", "large", large(b))
+	e := listQuarantine(t, b, QuarantineFilter{})[0]
+	seqs, err := b.partsOf(ctx, e)
+	if err != nil || !slices.Equal(seqs, []uint64{1, 2, 3, 4, 5}) {
+		t.Fatal(seqs, err)
+	}
+	if err := b.deleteQuarantined(&shortLived{ctx, 2}, seqs); !errors.Is(err, context.Canceled) {
+		t.Fatalf("did not break off: %v", err)
+	}
+	if s, err := b.QuarantineState(ctx); err != nil || s.Messages["am"] != 3 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	list := listQuarantine(t, b, QuarantineFilter{})
+	if ids(list) != "large" {
+		t.Fatalf("listed %q", ids(list))
+	}
+	if _, err := b.QuarantineBody(ctx, list[0]); !errors.Is(err, ErrIncomplete) {
+		t.Errorf("read: %v", err)
+	}
+	if err := b.DeleteQuarantine(ctx, list[0]); err != nil {
+		t.Fatal(err)
+	}
+	if list := listQuarantine(t, b, QuarantineFilter{}); len(list) != 0 {
+		t.Errorf("left %+v", list)
+	}
+}
+
 // What has no room is refused, not stored in part, and does not drive out what is
 // there; deleting makes room.
 func TestAFullQuarantine(t *testing.T) {
@@ -247,6 +292,30 @@ func TestAFullQuarantine(t *testing.T) {
 		t.Fatal(err)
 	}
 	quarantine(t, b, "am", "again", body)
+}
+
+// What is deleted while it is due in a scan is not waited for.
+func TestAScanEndsThoughItsEndIsDeleted(t *testing.T) {
+	ctx, b := testContext(t), openEmbedded(t)
+	const n = readBatch + 20
+	for i := range n {
+		quarantine(t, b, "am", fmt.Sprintf("q-%d", i), nil)
+	}
+	seen := 0
+	began := time.Now()
+	err := b.scan(ctx, "quarantine.>", 1, n, func(Msg) bool {
+		if seen++; seen == 1 {
+			for seq := uint64(n); seq > readBatch; seq-- {
+				if err := b.deleteQuarantined(ctx, []uint64{seq}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		return true
+	})
+	if took := time.Since(began); err != nil || seen != readBatch || took > 30*time.Second {
+		t.Errorf("%d messages in %s, %v", seen, took, err)
+	}
 }
 
 func TestTheQuarantineIsSeen(t *testing.T) {
