@@ -1,5 +1,6 @@
-# Everything here needs Go and the Go module proxy; test needs a C compiler, too, for the race detector. Tools and the
-# lab's servers are built once and kept in the user's cache folder, outside the tree.
+# Everything here needs Go and the Go module proxy; test needs a C compiler, too, for the race detector, and a
+# redis-server or apt-get to fetch one with (no root). Tools and the lab's servers are built once and kept in the user's
+# cache folder, outside the tree.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -33,8 +34,8 @@ demo-kubernetes: build lab ## the same on a real Kubernetes API server with a re
 .PHONY: test
 test: lint vet vulnerabilities lab ## lint, known vulnerabilities, and all tests with the race detector
 	go test -race -count=1 -timeout=25m $$(go list ./... | grep -v $(SIMULATION))
-	go test -race -short -count=1 -timeout=10m $(SIMULATION)
-	go test -count=1 -timeout=10m $(SIMULATION)
+	go test -race -short -count=1 -timeout=20m $(SIMULATION)
+	go test -count=1 -timeout=20m $(SIMULATION)
 
 .PHONY: lint
 lint: ## golangci-lint, strict
@@ -49,7 +50,7 @@ vulnerabilities: ## govulncheck
 	.ci/govulncheck
 
 .PHONY: lab
-lab: ## build the lab's servers: Kubernetes, etcd, kwok, Alertmanager, Prometheus; minutes, once
+lab: ## build the lab's servers: Kubernetes, etcd, kwok, Alertmanager, Prometheus; minutes, once; fetch Redis by apt-get
 	go run ./internal/lab/build
 
 .PHONY: bench

@@ -1,6 +1,6 @@
 // Package lab runs the real peers that Paramedic works against, on a machine that has nothing but Go: a Kubernetes
 // control plane (etcd, kube-apiserver, kube-controller-manager, kube-scheduler, and kwok in place of the kubelets),
-// Alertmanager and Prometheus. Tests and the Kubernetes demo use it; the product does not.
+// Alertmanager, Prometheus, and Redis, which is C and comes from the distribution unless it is on PATH. Tests and the Kubernetes demo use it; the product does not.
 //
 // In a test, one cluster for the test and its subtests:
 //
@@ -28,7 +28,9 @@
 // A Prometheus ([Prometheus]) can be given a past: samples that it is to have seen before it started. promtool, which
 // tests alerting rules, is at [Promtool].
 //
-// Concurrency: a [Cluster], an [Alertmanager] and a [PrometheusServer] may be used by many goroutines. Any number may
+// A [RedisServer] keeps nothing on disk; it can be killed, frozen, and started again at its address.
+//
+// Concurrency: a [Cluster], an [Alertmanager], a [PrometheusServer] and a [RedisServer] may be used by many goroutines. Any number may
 // run side by side, also from several processes; each has a folder and ports of its own.
 //
 // Servers die with the process that started them, even if that is killed: on Linux each is bound to it by the

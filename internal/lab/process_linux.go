@@ -22,3 +22,7 @@ func killGroup(p *os.Process) error {
 	}
 	return nil
 }
+
+func freeze(p *os.Process) error { return p.Signal(syscall.SIGSTOP) }
+
+func thaw(p *os.Process) error { return p.Signal(syscall.SIGCONT) }

@@ -80,6 +80,19 @@ func Prometheus(tb testing.TB, options PrometheusOptions) *PrometheusServer {
 	return p
 }
 
+// Redis starts a Redis server for the test; it fills in the options' Folder and Progress. It ends with the test; if
+// that has failed, its log is shown.
+func Redis(tb testing.TB, options RedisOptions) *RedisServer {
+	tb.Helper()
+	options.Folder, options.Progress = tb.TempDir(), tb.Output()
+	r, err := StartRedis(tb.Context(), options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cleanUp(tb, r)
+	return r
+}
+
 // Promtool returns the path of promtool, of the same version as the Prometheus of the lab.
 func Promtool(tb testing.TB) string {
 	tb.Helper()

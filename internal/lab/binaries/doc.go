@@ -11,6 +11,8 @@
 //
 // The cache is $PARAMEDIC_LAB_CACHE, or paramedic-lab in the user's cache directory.
 //
+// Redis is the exception: see [Store.EnsureRedis].
+//
 // Concurrency: a [Store] may be used by many goroutines and many processes; builders of one entry are serialised by
 // a lock on a file, which the kernel releases if the holder dies.
 package binaries

@@ -45,5 +45,12 @@ func run(ctx context.Context) error {
 			}
 		}
 	}
+	program, err := store.EnsureRedis(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Println(program); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
 	return nil
 }
