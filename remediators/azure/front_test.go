@@ -43,15 +43,14 @@ type front struct {
 	routes []route
 	server *httptest.Server
 
-	mu      sync.Mutex
-	busy    map[string]bool // paths with an operation
-	events  []string        // of the activity log, as JSON
-	changes int
+	mu     sync.Mutex
+	busy   map[string]route // paths with an operation
+	events []string         // of the activity log, as JSON
 }
 
 func newFront(t *testing.T, routes ...route) *front {
 	t.Helper()
-	f := &front{t: t, routes: routes, busy: map[string]bool{}}
+	f := &front{t: t, routes: routes, busy: map[string]route{}}
 	f.server = httptest.NewServer(f)
 	t.Cleanup(f.server.Close)
 	return f
@@ -105,35 +104,72 @@ func (f *front) pass(w http.ResponseWriter, r *http.Request, to route, path stri
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock() // the fakes keep state without a lock
-	if change && f.busy[path] {
+	if _, busy := f.busy[path]; busy && change {
 		refusal(http.StatusConflict, "OperationInProgress", "Another operation is in progress.")(w, r)
 		return
 	}
-	ctx := context.WithValue(context.WithoutCancel(r.Context()), runtime.CtxAPINameKey{}, to.api)
-	asked, err := http.NewRequestWithContext(ctx, r.Method, "https://management.azure.com"+r.URL.RequestURI(), strings.NewReader(string(body)))
-	if err != nil {
-		f.t.Error(err)
+	if poll := strings.HasSuffix(r.URL.Path, pollSuffix); !change && !poll {
+		f.passTime(path)
+	} else if _, busy := f.busy[path]; poll && !busy {
+		w.Header().Set("Fake-Poller-Status", succeeded) // somebody else saw the end
+		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	asked.Header = r.Header.Clone()
-	resp, err := to.fake.Do(asked)
-	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok {
-		resp = refused.RawResponse
-	} else if err != nil {
+	resp, err := f.ask(r.Context(), r.Method, r.URL.RequestURI(), string(body), r.Header, to, path)
+	if err != nil {
 		f.t.Errorf("%s %s: the fake fails: %v", r.Method, r.URL, err)
 		refusal(http.StatusInternalServerError, "FakeFailed", err.Error())(w, r)
 		return
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if status := resp.Header.Get("Fake-Poller-Status"); status != "" {
-		f.busy[path] = status == "InProgress"
-	}
-	if change && resp.StatusCode < 300 {
-		f.changes++
-	}
 	maps.Copy(w.Header(), resp.Header)
 	w.WriteHeader(resp.StatusCode)
 	_, _ = io.Copy(w, resp.Body) // a client that is gone notices itself
+}
+
+func (f *front) ask(ctx context.Context, method, uri, body string, header http.Header, to route, path string) (*http.Response, error) {
+	ctx = context.WithValue(context.WithoutCancel(ctx), runtime.CtxAPINameKey{}, to.api)
+	asked, err := http.NewRequestWithContext(ctx, method, "https://management.azure.com"+uri, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	asked.Header = header.Clone()
+	resp, err := to.fake.Do(asked)
+	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		resp = refused.RawResponse
+	} else if err != nil {
+		return nil, err
+	}
+	switch status := resp.Header.Get("Fake-Poller-Status"); {
+	case status == "InProgress":
+		f.busy[path] = to
+	case status != "", resp.StatusCode >= 300:
+		delete(f.busy, path)
+	}
+	return resp, nil
+}
+
+// passTime lets the operations on a resource go on, whoever looks at it: those of whom
+// nobody asks for the end end, too.
+func (f *front) passTime(resource string) {
+	for path, to := range f.busy {
+		if !strings.HasPrefix(path, resource) {
+			continue
+		}
+		resp, err := f.ask(f.t.Context(), http.MethodGet, path+pollSuffix, "", nil, to, path)
+		if err != nil {
+			f.t.Errorf("%s: the fake fails: %v", path, err)
+			continue
+		}
+		_ = resp.Body.Close()
+	}
+}
+
+// working reports whether an operation goes on at a path below the resource group. It
+// is for the fakes, which are asked under the front's lock.
+func (f *front) working(path string) bool {
+	_, busy := f.busy[group+path]
+	return busy
 }
 
 // logged puts an event about a task into the activity log.
@@ -164,7 +200,7 @@ func accountAt(t *testing.T, end remediatortest.End) *Account {
 		Cloud: cloud.Configuration{Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
 			cloud.ResourceManager: {Endpoint: end.URL, Audience: "https://management.core.windows.net/"},
 		}},
-		Retry:                           policy.RetryOptions{RetryDelay: time.Nanosecond, MaxRetryDelay: time.Nanosecond},
+		Retry:                           policy.RetryOptions{RetryDelay: time.Nanosecond, MaxRetryDelay: time.Second},
 		Telemetry:                       policy.TelemetryOptions{ApplicationID: "paramedic/test"},
 		InsecureAllowCredentialWithHTTP: true,
 		Transport:                       client(&http.Transport{Protocols: &protocols, TLSClientConfig: &tls.Config{RootCAs: roots}}),

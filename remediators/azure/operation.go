@@ -17,9 +17,12 @@ import (
 // pollEvery is how often an operation is asked for its end, unless Azure says when.
 const pollEvery = 5 * time.Second
 
-// operation is a change that Azure has accepted and makes in its own time. What its
-// end answers is not looked at.
-type operation = runtime.Poller[struct{}]
+// operation is a change that Azure has accepted and makes in its own time.
+type operation = runtime.Poller[ended]
+
+// ended is what an operation's end answers, which is not looked at. The SDK wants a type
+// with a name, to know its resume tokens by.
+type ended struct{}
 
 // begin sends a request that changes something, once, and gives the operation that it
 // begins. One that Azure had made when it answered is done.
@@ -29,7 +32,7 @@ func (a *Account) begin(ctx context.Context, r request) (*operation, error) {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }() // the SDK has read it
-	return runtime.NewPoller[struct{}](resp, a.clients.resources.Pipeline(), nil)
+	return runtime.NewPoller[ended](resp, a.clients.resources.Pipeline(), nil)
 }
 
 // kept is what a checkpoint holds.
@@ -45,13 +48,15 @@ func (a *Account) follow(ctx context.Context, what string, op *operation) error 
 		return nil
 	}
 	token, err := op.ResumeToken()
-	if err == nil {
-		var b []byte
-		if b, err = json.Marshal(kept{Operation: token}); err == nil {
-			// Where it is not kept the worker says so; the operation goes on.
-			_ = remediators.Checkpoint(ctx, b)
-		}
+	if err != nil {
+		return remediators.UnknownOutcome("azure: %s: Azure has accepted it, but it cannot be followed: %s", what, shown(err.Error()))
 	}
+	b, err := json.Marshal(kept{Operation: token})
+	if err != nil {
+		return remediators.UnknownOutcome("azure: %s: Azure has accepted it, but it cannot be followed: %w", what, err)
+	}
+	// Where it is not kept the worker says so; the operation goes on.
+	_ = remediators.Checkpoint(ctx, b)
 	if _, err := op.PollUntilDone(ctx, &runtime.PollUntilDoneOptions{Frequency: a.poll}); err != nil {
 		return remediators.UnknownOutcome("azure: %s: Azure has accepted it, but then: %s", what, a.operationText(err))
 	}
@@ -65,7 +70,7 @@ func (a *Account) resumed(ctx context.Context, what string, checkpoint json.RawM
 	err := json.Unmarshal(checkpoint, &k)
 	var op *operation
 	if err == nil {
-		op, err = runtime.NewPollerFromResumeToken[struct{}](k.Operation, a.clients.resources.Pipeline(), nil)
+		op, err = runtime.NewPollerFromResumeToken[ended](k.Operation, a.clients.resources.Pipeline(), nil)
 	}
 	if err != nil {
 		return engine.Unknown, nil //nolint:nilerr // another version's token tells nothing

@@ -243,3 +243,29 @@ func TestTheActivityLogTells(t *testing.T) {
 		t.Errorf("%s, %v", effect, err)
 	}
 }
+
+// Nothing at Azure refuses a stale plan here, so the action looks before it writes.
+func TestAStaleEndpointIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	m, f := newTraffic(t)
+	action := NewTrafficManagerEndpoint(Accounts{"default": f.direct()})
+	for name, change := range map[string]func(*armtrafficmanager.EndpointProperties){
+		"its state": func(p *armtrafficmanager.EndpointProperties) {
+			p.EndpointStatus = new(armtrafficmanager.EndpointStatusDisabled)
+		},
+		"its weight":        func(p *armtrafficmanager.EndpointProperties) { p.Weight = new(int64(9)) },
+		"where it leads to": func(p *armtrafficmanager.EndpointProperties) { p.Target = new("elsewhere.example.org") },
+		"its priority":      func(p *armtrafficmanager.EndpointProperties) { p.Priority = new(int64(3)) },
+	} {
+		profile := m.add("korea", "japan")
+		task := engine.Task{ID: "t", Target: profileTarget(profile), Params: json.RawMessage(`{"endpoint": "korea", "state": "disabled"}`)}
+		p, err := action.Plan(t.Context(), task)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.with(profile, "korea", change)
+		if _, err := action.Execute(t.Context(), task, p); remediators.ClassOf(err) != engine.ClassPlanChanged || m.effects[profile] != 0 {
+			t.Errorf("%s: %v, after %d changes", name, err, m.effects[profile])
+		}
+	}
+}
