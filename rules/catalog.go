@@ -1,6 +1,10 @@
 package rules
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/tripgen/paramedic/internal/engine"
+)
 
 // DefaultGroup is the worker group of an action whose spec names none.
 const DefaultGroup = "default"
@@ -17,7 +21,13 @@ type Catalog struct {
 	// Triggers are the kinds of trigger that the build can run. Rules with others
 	// compile, with a warning.
 	Triggers []string
+	// Groups are the worker groups of clusters, by the cluster's name: all tasks
+	// about a target there go to its group. Others go to the action's.
+	Groups map[string]string
 }
+
+// groupOf is the worker group of a target's cluster; empty if it has none.
+func (c Catalog) groupOf(t engine.Target) string { return c.Groups[t.Cluster] }
 
 // ActionSpec describes one action.
 type ActionSpec struct {
@@ -26,7 +36,8 @@ type ActionSpec struct {
 	System string
 	// Schema is the JSON Schema (draft 2020-12) of its parameters.
 	Schema json.RawMessage
-	// Group is the worker group that takes it; empty means DefaultGroup.
+	// Group is the worker group that takes it where the target's cluster has none;
+	// empty means DefaultGroup.
 	Group string
 	// Undoable says that its effect can be put back, Health that its plans tell
 	// how many of the target's instances are healthy.

@@ -38,7 +38,9 @@ func ruleShape() shape {
 // rule reads one rule under its file's defaults.
 func (c *compiler) rule(f *file, n *yaml.Node, d defaults) {
 	before := len(*f.found)
-	r := &rule{file: f, node: n, rule: engine.Rule{Mode: d.mode, Report: d.report, Otherwise: d.otherwise}}
+	r := &rule{file: f, node: n, rule: engine.Rule{
+		Mode: d.mode, Report: d.report, Otherwise: d.otherwise, GroupOf: c.catalog.groupOf,
+	}}
 	o, _ := f.object(n, ruleShape())
 	if n.Kind != yaml.MappingNode {
 		return

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +22,17 @@ type Config struct {
 	Dir string
 	// URL is the address, or a comma-separated list, of an external cluster.
 	URL string
-	// Credentials is the path of a NATS credentials file for URL; empty for none.
+	// Credentials is the path of a file for URL, with a NATS credential (JWT and
+	// seed) or the seed of an NKey alone; empty for none.
 	Credentials string
+	// Domain is the JetStream domain of URL under which the streams are reached,
+	// as across accounts or leaf nodes; empty for the connection's own.
+	Domain string
+	// Join, when not empty, names the worker group that this is opened for. It
+	// then binds to what the hub has made for the group, and waits for it, makes
+	// and changes nothing, and asks for nothing that the group's credentials do
+	// not allow; only Work, Claims, Pauses, PublishInbox and PublishDead may be used.
+	Join string
 	// Replicas of every stream: 3 is usual on a cluster, 1 the only possibility
 	// when embedded. 0 leaves existing streams as they are and makes new ones with 1.
 	Replicas int
@@ -50,6 +60,7 @@ type Bus struct {
 	lock    *os.File       // held while the embedded server runs
 	nc      *nats.Conn
 	js      jetstream.JetStream
+	api     string // prefix of the JetStream API's subjects
 	streams map[string]jetstream.Stream
 	snaps   jetstream.ObjectStore
 
@@ -59,9 +70,10 @@ type Bus struct {
 
 	mu       sync.Mutex
 	closing  bool
-	inflight sync.WaitGroup   // publishes that Close lets finish
-	full     map[string]int64 // size of the message that a stream last refused as full
-	conn     context.Context  // ends when the present connection is lost
+	inflight sync.WaitGroup              // publishes that Close lets finish
+	groups   map[string]jetstream.Stream // claims of worker groups, by the stream's name
+	full     map[string]int64            // size of the message that a stream last refused as full
+	conn     context.Context             // ends when the present connection is lost
 	lost     context.CancelFunc
 }
 
@@ -74,7 +86,7 @@ const openTimeout = 2 * time.Minute
 // the store directory is in use, the cluster cannot be reached or an existing
 // stream cannot be brought into shape.
 func Open(ctx context.Context, c Config) (*Bus, error) {
-	b := &Bus{cfg: withDefaults(c), streams: map[string]jetstream.Stream{}, full: map[string]int64{}}
+	b := &Bus{cfg: withDefaults(c), streams: map[string]jetstream.Stream{}, groups: map[string]jetstream.Stream{}, full: map[string]int64{}}
 	b.log = b.cfg.Logger
 	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	b.conn, b.lost = context.WithCancel(context.WithoutCancel(b.ctx))
@@ -107,28 +119,59 @@ func (b *Bus) open(ctx context.Context) error {
 		return fmt.Errorf("config: MaxStore is %d and Replicas %d: want neither negative", b.cfg.MaxStore, b.cfg.Replicas)
 	}
 	var err error
-	if b.cfg.URL == "" {
+	switch {
+	case b.cfg.URL == "" && b.cfg.Join != "":
+		return errors.New("config: URL is not set: a worker that joins needs the address of the hub's bus")
+	case b.cfg.URL == "":
 		if err = b.startServer(ctx); err != nil {
 			return err
 		}
 		b.nc, err = nats.Connect("", b.options(nats.InProcessServer(b.srv))...)
-	} else {
-		b.nc, err = nats.Connect(b.cfg.URL, b.options(b.credentials()...)...)
+	default:
+		var credentials []nats.Option
+		if credentials, err = b.credentials(); err != nil {
+			return err
+		}
+		b.nc, err = nats.Connect(b.cfg.URL, b.options(credentials...)...)
 	}
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	if b.js, err = jetstream.New(b.nc); err != nil {
+	if b.js, err = b.jetStream(); err != nil {
 		return fmt.Errorf("connect: %w", err)
+	}
+	if b.cfg.Join != "" {
+		return b.bind(ctx)
 	}
 	return b.setup(ctx)
 }
 
-func (b *Bus) credentials() []nats.Option {
-	if b.cfg.Credentials == "" {
-		return nil
+func (b *Bus) jetStream() (jetstream.JetStream, error) {
+	b.api = "$JS.API."
+	if b.cfg.Domain == "" {
+		return jetstream.New(b.nc)
 	}
-	return []nats.Option{nats.UserCredentials(b.cfg.Credentials)}
+	b.api = "$JS." + b.cfg.Domain + ".API."
+	return jetstream.NewWithDomain(b.nc, b.cfg.Domain)
+}
+
+func (b *Bus) credentials() ([]nats.Option, error) {
+	file := b.cfg.Credentials
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	if bytes.Contains(text, []byte("BEGIN NATS USER JWT")) {
+		return []nats.Option{nats.UserCredentials(file)}, nil
+	}
+	key, err := nats.NkeyOptionFromSeed(file)
+	if err != nil {
+		return nil, fmt.Errorf("credentials %s: neither a NATS credential nor the seed of an NKey: %w", file, err)
+	}
+	return []nats.Option{key}, nil
 }
 
 func (b *Bus) options(more ...nats.Option) []nats.Option {

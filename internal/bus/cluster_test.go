@@ -92,17 +92,17 @@ func clusterLedger(t *testing.T, b *Bus) {
 
 func clusterClaims(t *testing.T, b *Bus) {
 	ctx := testContext(t)
-	rev, err := b.Claims().Create(ctx, "task", nil)
+	rev, err := b.Claims(defaultGroup).Create(ctx, "task", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Claims().Create(ctx, "task", nil); !errors.Is(err, ErrExists) {
+	if _, err := b.Claims(defaultGroup).Create(ctx, "task", nil); !errors.Is(err, ErrExists) {
 		t.Errorf("second claim: %v; want ErrExists", err)
 	}
-	if _, err := b.Claims().Update(ctx, "task", nil, rev+1); !errors.Is(err, ErrConflict) {
+	if _, err := b.Claims(defaultGroup).Update(ctx, "task", nil, rev+1); !errors.Is(err, ErrConflict) {
 		t.Errorf("update of another revision: %v; want ErrConflict", err)
 	}
-	if _, err := b.Claims().Update(ctx, "task", nil, rev); err != nil {
+	if _, err := b.Claims(defaultGroup).Update(ctx, "task", nil, rev); err != nil {
 		t.Error(err)
 	}
 }

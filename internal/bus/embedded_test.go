@@ -300,10 +300,10 @@ func TestHookPassesEveryPoint(t *testing.T) {
 	if err := b.PublishWork(ctx, "g", "a", "t", nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Claims().Create(ctx, "t", nil); err != nil {
+	if _, err := b.Claims(defaultGroup).Create(ctx, "t", nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Claims().Create(ctx, "t", nil); !errors.Is(err, ErrExists) {
+	if _, err := b.Claims(defaultGroup).Create(ctx, "t", nil); !errors.Is(err, ErrExists) {
 		t.Fatal(err)
 	}
 	want := "[inbox.publish.before inbox.publish.after ledger.append.before ledger.append.after " +

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -25,6 +26,24 @@ func (b *Bus) PublishInbox(ctx context.Context, kind, id string, data []byte) (u
 	}
 	b.hook("inbox.publish.after")
 	return ack.Sequence, nil
+}
+
+// kindResult is the kind of INBOX message that workers may publish: nothing else
+// may be believed of one that came on it.
+const kindResult = "result"
+
+// ResultKind is the kind of INBOX message in which a worker group answers.
+func ResultKind(group string) string { return kindResult + "." + group }
+
+// ResultGroup says whether a message of INBOX came on a subject that is for
+// workers' answers, and for those of which group: empty for the one without a
+// group, which only the hub's own processes may use.
+func ResultGroup(subject string) (group string, is bool) {
+	rest, is := strings.CutPrefix(subject, "inbox."+kindResult)
+	if !is || rest != "" && rest[0] != '.' {
+		return "", false
+	}
+	return strings.TrimPrefix(rest, "."), true
 }
 
 // Inbox reads INBOX in order, beginning with sequence from, or with the first
@@ -135,14 +154,22 @@ func (b *Bus) last(ctx context.Context, stream string) (uint64, error) {
 // get reads one message from the leader; ErrNotFound if it is not there.
 func (b *Bus) get(ctx context.Context, stream string, seq uint64) (Msg, error) {
 	return b.fetch(ctx, fmt.Sprintf("read %s at %d", stream, seq), func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
-		return b.streams[stream].GetMsg(ctx, seq)
+		s, err := b.stream(stream)
+		if err != nil {
+			return nil, err
+		}
+		return s.GetMsg(ctx, seq)
 	})
 }
 
 // lastOf reads the last message of one subject from the leader.
 func (b *Bus) lastOf(ctx context.Context, stream, subject string) (Msg, error) {
 	return b.fetch(ctx, "read "+subject, func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
-		return b.streams[stream].GetLastMsgForSubject(ctx, subject)
+		s, err := b.stream(stream)
+		if err != nil {
+			return nil, err
+		}
+		return s.GetLastMsgForSubject(ctx, subject)
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 
 func TestClaims(t *testing.T) {
 	ctx, b := testContext(t), openEmbedded(t)
-	c := b.Claims()
+	c := b.Claims(defaultGroup)
 	const key = "run 1/attempt 2.action=3"
 	if _, _, err := c.Get(ctx, key); !errors.Is(err, ErrNotFound) {
 		t.Fatalf("before: %v", err)
@@ -53,7 +53,7 @@ func TestOneOfManyClaims(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			switch _, err := b.Claims().Create(ctx, "task", []byte("same")); {
+			switch _, err := b.Claims(defaultGroup).Create(ctx, "task", []byte("same")); {
 			case err == nil:
 				won.Add(1)
 			case !errors.Is(err, ErrExists):

@@ -165,20 +165,20 @@ func TestLostAnswers(t *testing.T) {
 			return err
 		}},
 		"claim": {`"stream":"KV_CLAIMS"`, func(ctx context.Context, b *Bus) error {
-			if _, err := b.Claims().Create(ctx, "task", []byte("me")); err != nil {
+			if _, err := b.Claims(defaultGroup).Create(ctx, "task", []byte("me")); err != nil {
 				return err
 			}
-			if _, err := b.Claims().Create(ctx, "task", []byte("me")); !errors.Is(err, ErrExists) {
+			if _, err := b.Claims(defaultGroup).Create(ctx, "task", []byte("me")); !errors.Is(err, ErrExists) {
 				return fmt.Errorf("a second claim of the same content: %w; want ErrExists", err)
 			}
 			return nil
 		}},
 		"claim update": {`"stream":"KV_CLAIMS"`, func(ctx context.Context, b *Bus) error {
-			_, rev, err := b.Claims().Get(ctx, "updated")
+			_, rev, err := b.Claims(defaultGroup).Get(ctx, "updated")
 			if err != nil {
 				return err
 			}
-			_, err = b.Claims().Update(ctx, "updated", []byte("done"), rev)
+			_, err = b.Claims(defaultGroup).Update(ctx, "updated", []byte("done"), rev)
 			return err
 		}},
 	} {
@@ -186,7 +186,7 @@ func TestLostAnswers(t *testing.T) {
 			b := openIn(t, Config{URL: p.url(), MaxStore: 1 << 30})
 			ctx := testContext(t)
 			if name == "claim update" {
-				if _, err := b.Claims().Create(ctx, "updated", nil); err != nil {
+				if _, err := b.Claims(defaultGroup).Create(ctx, "updated", nil); err != nil {
 					t.Fatal(err)
 				}
 			}

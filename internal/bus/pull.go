@@ -25,12 +25,12 @@ type pullRequest struct {
 	Heartbeat time.Duration `json:"idle_heartbeat"`
 }
 
-func sendPull(nc *nats.Conn, stream, consumer, reply string, r pullRequest) error {
+func (b *Bus) sendPull(stream, consumer, reply string, r pullRequest) error {
 	body, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode pull request: %w", err)
 	}
-	if err := nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, reply, body); err != nil {
+	if err := b.nc.PublishRequest(b.api+"CONSUMER.MSG.NEXT."+stream+"."+consumer, reply, body); err != nil {
 		return fmt.Errorf("pull from %s: %w", consumer, err)
 	}
 	return nil

@@ -149,7 +149,7 @@ func (r *Reader) drop() {
 	r.c = nil
 	err := c.sub.Unsubscribe()
 	if err == nil {
-		err = r.b.nc.Publish("$JS.API.CONSUMER.DELETE."+r.o.stream+"."+c.name, nil)
+		err = r.b.nc.Publish(r.b.api+"CONSUMER.DELETE."+r.o.stream+"."+c.name, nil)
 	}
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		r.b.log.Debug("bus consumer not removed", "stream", r.o.stream, "consumer", c.name, "error", err)
@@ -204,7 +204,7 @@ func (r *Reader) receive(ctx context.Context, block bool) (*nats.Msg, error) {
 			Expires: readExpires, Heartbeat: readHeartbeat, Batch: n,
 			MaxBytes: max(readBytes, 2*int(r.b.nc.MaxPayload())),
 		}
-		if err := sendPull(r.b.nc, r.o.stream, c.name, c.inbox, req); err != nil {
+		if err := r.b.sendPull(r.o.stream, c.name, c.inbox, req); err != nil {
 			if r.b.nc.IsClosed() {
 				return nil, ErrClosed
 			}

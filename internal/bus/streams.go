@@ -41,20 +41,24 @@ type definition struct {
 	cfg   jetstream.StreamConfig
 }
 
-// definitions lists every stream. DiscardNew wherever losing the oldest would
+// limits is a stream that keeps what it has until that is too old.
+func limits(name, subject string) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: name, Subjects: []string{subject}, Retention: jetstream.LimitsPolicy,
+		Discard: jetstream.DiscardNew, Duplicates: dedupWindow,
+	}
+}
+
+// keys is the stream of a key-value bucket.
+func keys(name, subject string, ttl time.Duration) jetstream.StreamConfig {
+	c := limits(name, subject)
+	c.MaxMsgsPerSubject, c.AllowRollup, c.DenyDelete, c.MaxAge = 1, true, true, ttl
+	return c
+}
+
+// definitions lists every stream but the claims of groups. DiscardNew wherever losing the oldest would
 // break a promise; the shares leave a little to spare.
 func definitions() []definition {
-	limits := func(name, subject string) jetstream.StreamConfig {
-		return jetstream.StreamConfig{
-			Name: name, Subjects: []string{subject}, Retention: jetstream.LimitsPolicy,
-			Discard: jetstream.DiscardNew, Duplicates: dedupWindow,
-		}
-	}
-	bucket := func(name, subject string, ttl time.Duration) jetstream.StreamConfig {
-		c := limits(name, subject)
-		c.MaxMsgsPerSubject, c.AllowRollup, c.DenyDelete, c.MaxAge = 1, true, true, ttl
-		return c
-	}
 	inbox := limits(StreamInbox, "inbox.>")
 	inbox.Duplicates = inboxDedupWindow
 	ledger := limits(StreamLedger, "ledger.>")
@@ -77,11 +81,11 @@ func definitions() []definition {
 		{30, dead},
 		{50, quarantine},
 		{100, snapshots},
-		{40, bucket(streamClaims, "$KV.CLAIMS.>", 7*day)},
-		{5, bucket(streamPauses, "$KV.PAUSES.>", 0)},
-		{5, bucket(streamLeader, "$KV.LEADER.>", day)},
-		{5, bucket(streamProgress, "$KV.PROGRESS.>", 0)},
-		{3, bucket(streamTriggers, "$KV.TRIGGERS.>", 0)},
+		{40, claimsOf(defaultGroup)},
+		{5, keys(streamPauses, "$KV.PAUSES.>", 0)},
+		{5, keys(streamLeader, "$KV.LEADER.>", day)},
+		{5, keys(streamProgress, "$KV.PROGRESS.>", 0)},
+		{3, keys(streamTriggers, "$KV.TRIGGERS.>", 0)},
 	}
 }
 

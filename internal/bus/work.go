@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
@@ -57,8 +56,8 @@ type WorkQueue struct {
 // Work opens the queue of a group. A task whose action is not among actions is
 // left to the others of the group, as while a new version is rolled out. A task
 // that is neither answered nor kept alive by Job.InProgress within ackWait is
-// delivered again, as often as it takes; the worker that opened the queue last
-// sets the ackWait of all.
+// delivered again, as often as it takes; whoever opened the queue last sets the
+// ackWait of all. A bus that has joined takes it as the hub has set it.
 func (b *Bus) Work(ctx context.Context, group string, actions []string, ackWait time.Duration) (*WorkQueue, error) {
 	if len(actions) == 0 {
 		return nil, fmt.Errorf("work of group %q: no actions", group)
@@ -72,21 +71,27 @@ func (b *Bus) Work(ctx context.Context, group string, actions []string, ackWait 
 		}
 	}
 	q := &WorkQueue{b: b, group: group, actions: slices.Clone(actions), ackWait: ackWait}
-	if err := q.ensure(ctx); err != nil {
+	var err error
+	if q.ackWait, err = q.ensure(ctx); err != nil {
 		return nil, err
 	}
 	return q, nil
 }
 
-func (q *WorkQueue) ensure(ctx context.Context) error {
-	return q.b.retry(ctx, "work consumer "+q.group, func(ctx context.Context) error {
-		_, err := q.b.js.CreateOrUpdateConsumer(ctx, StreamWork, jetstream.ConsumerConfig{
-			Durable: q.group, FilterSubject: "work." + q.group + ".>",
-			AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.ackWait, MaxDeliver: -1, MaxAckPending: workMaxPending,
-		})
-		return err
-	})
+// ensure makes the consumer, or finds it, and returns its ack wait.
+func (q *WorkQueue) ensure(ctx context.Context) (time.Duration, error) {
+	if q.b.cfg.Join == "" {
+		return q.ackWait, q.b.EnsureWork(ctx, q.group, q.ackWait)
+	}
+	return q.b.boundWork(ctx, q.group)
 }
+
+// Group is the worker group whose tasks these are.
+func (q *WorkQueue) Group() string { return q.group }
+
+// AckWait is after how long without an answer a task is delivered again, as the
+// queue was opened.
+func (q *WorkQueue) AckWait() time.Duration { return q.ackWait }
 
 // Next waits for a job until ctx ends. It may be called by several goroutines,
 // and nothing is fetched ahead of them.
@@ -114,7 +119,7 @@ func (q *WorkQueue) Next(ctx context.Context) (*Job, error) {
 			return nil, fmt.Errorf("next job: %w", cause)
 		}
 		wait = min(2*wait, backoffMax)
-		if err := q.ensure(ctx); err != nil {
+		if _, err := q.ensure(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -159,7 +164,7 @@ func (a *asking) wait(ctx, conn context.Context) (*Job, error) {
 	for asked := false; ; {
 		if !asked {
 			r := pullRequest{Expires: workExpires, Batch: 1, Heartbeat: workHeartbeat}
-			if err := sendPull(b.nc, StreamWork, a.q.group, a.inbox, r); err != nil {
+			if err := b.sendPull(StreamWork, a.q.group, a.inbox, r); err != nil {
 				return nil, a.q.lost(err)
 			}
 		}

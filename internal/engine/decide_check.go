@@ -25,7 +25,7 @@ func (d *decider) issueCheck(rule *Rule) {
 	}
 	t := Task{
 		ID: d.taskID(TaskCheck, 0), Kind: TaskCheck, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
-		Group: a.lookers(), Action: VerifyAction, Target: d.run.Target, Probes: probes,
+		Group: rule.lookers(a, d.run.Target), Action: VerifyAction, Target: d.run.Target, Probes: probes,
 		Deadline: d.at.Add(a.Timeout), NotAfter: d.at.Add(startWithin), Timeout: a.Timeout,
 	}
 	d.issue(t, 0, t.NotAfter.Add(t.Timeout+answerSlack))

@@ -195,7 +195,7 @@ func (d *decider) issueVerify(rule *Rule, until time.Time) {
 	a := d.attempt(rule)
 	t := Task{
 		ID: d.taskID(TaskVerify, 0), Kind: TaskVerify, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
-		Group: a.lookers(), Action: VerifyAction, Target: d.run.Target, Stable: a.Verify.Stable,
+		Group: rule.lookers(a, d.run.Target), Action: VerifyAction, Target: d.run.Target, Stable: a.Verify.Stable,
 		Deadline: until,
 	}
 	t.NotAfter = t.Deadline

@@ -93,7 +93,7 @@ func (d *decider) actionTask(rule *Rule, kind TaskKind, action int) (Task, error
 	}
 	return Task{
 		ID: d.taskID(kind, action), Kind: kind, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
-		Group: a.Group, Action: a.Name, Target: scope.Target, Params: params,
+		Group: rule.workers(a.Group, scope.Target), Action: a.Name, Target: scope.Target, Params: params,
 		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).Timeout,
 	}, nil
 }
@@ -114,10 +114,14 @@ func (d *decider) result(res Result) {
 		d.emit(AnswerIgnored{Result: res, Reason: "no run waits for this task: it was answered before, or given up"})
 		return
 	}
+	task := *d.st.Runs[id].Task
+	if res.Group != "" && res.Group != task.Group {
+		d.emit(AnswerIgnored{Result: res, Reason: fmt.Sprintf("it came from worker group %q, and the task is for group %q", res.Group, task.Group)})
+		return
+	}
 	d.about(d.st.Runs[id])
-	task := *d.run.Task
 	if reason := d.misfit(task, res); reason != "" {
-		res = Result{Task: res.Task, Worker: res.Worker, At: res.At, Failure: &Failure{Class: ClassUnknown, Message: reason}}
+		res = Result{Task: res.Task, Worker: res.Worker, Group: res.Group, At: res.At, Failure: &Failure{Class: ClassUnknown, Message: reason}}
 		if !task.Kind.Changes() {
 			res.Failure.Class = ClassTerminal
 		}
@@ -183,6 +187,11 @@ func (d *decider) misfit(t Task, res Result) string {
 	}
 	if err := res.Plan.Target.Validate(); err != nil {
 		return "the worker's plan has no canonical target: " + err.Error()
+	}
+	// Or else a worker of one cluster could have others act on theirs, and a
+	// cluster's pause would not hold.
+	if res.Plan.Target.Cluster != t.Target.Cluster {
+		return fmt.Sprintf("the plan is for %s, and the task is for cluster %q", res.Plan.Target, t.Target.Cluster)
 	}
 	if h := res.Plan.Health; h != nil && min(h.Total, h.Healthy, h.Disrupts) < 0 {
 		return "the worker's plan counts less than no instances"

@@ -45,7 +45,7 @@ func (d *decider) undo(rule *Rule) {
 	a := d.attempt(rule).Do[done.Action]
 	t := Task{
 		ID: d.taskID(TaskUndo, done.Action), Kind: TaskUndo, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
-		Group: a.Group, Action: a.Name, Target: d.run.Target, Params: done.Params,
+		Group: rule.workers(a.Group, d.run.Target), Action: a.Name, Target: d.run.Target, Params: done.Params,
 		Plan: done.Plan, Outcome: &done.Outcome, Undoes: done.Task,
 		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).Timeout,
 	}

@@ -57,8 +57,8 @@ func TestPause(t *testing.T) {
 	t.Run("of a cluster", func(t *testing.T) {
 		w := newWorld(t, guarded(engine.Guards{}))
 		w.command(engine.Command{Verb: engine.Pause, Scope: "cluster/korea"})
-		w.send(firing("a"))
-		w.planOn(w.task(engine.TaskPlan), engine.Target{System: engine.SystemKubernetes, Cluster: "korea", Namespace: "n", Kind: "Pod", Name: "a"})
+		w.send(inCluster("a", "korea"))
+		w.plan()
 		w.held(engine.GuardPaused)
 	})
 	t.Run("that only a worker knows is looked at again soon", func(t *testing.T) {

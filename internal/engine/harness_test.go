@@ -16,8 +16,8 @@ import (
 // epoch is when every test begins.
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// fakeRule matches alerts by their name, and takes the target from the label
-// "on".
+// fakeRule matches alerts by their name, and takes the target from the labels
+// "on" and "cluster".
 type fakeRule struct {
 	engine.Rule
 	alerts []string
@@ -49,10 +49,18 @@ func (s *fakeSet) Match(a alert.Alert, _ time.Time) []engine.Match {
 	var found []engine.Match
 	for _, r := range s.rules {
 		if slices.Contains(r.alerts, a.Name) {
-			found = append(found, engine.Match{Rule: &r.Rule, Target: service(a.Labels["on"]), Group: a.Labels[r.groupBy], Err: r.err})
+			found = append(found, engine.Match{Rule: &r.Rule, Target: about(a), Group: a.Labels[r.groupBy], Err: r.err})
 		}
 	}
 	return found
+}
+
+// about is the service in an alert's label "on", or the pod, if it names a cluster.
+func about(a alert.Alert) engine.Target {
+	if cluster := a.Labels["cluster"]; cluster != "" {
+		return pod(cluster, a.Labels["on"])
+	}
+	return service(a.Labels["on"])
 }
 
 type fakeSets map[string]*fakeSet
@@ -64,6 +72,10 @@ func (s fakeSets) Set(digest string) (engine.RuleSet, bool) {
 
 func service(name string) engine.Target {
 	return engine.Target{System: engine.SystemHTTP, Name: name}
+}
+
+func pod(cluster, name string) engine.Target {
+	return engine.Target{System: engine.SystemKubernetes, Cluster: cluster, Namespace: "n", Kind: "Pod", Name: name}
 }
 
 func params(engine.Scope) (json.RawMessage, error) { return json.RawMessage(`{}`), nil }

@@ -89,6 +89,21 @@ type Rule struct {
 	Restore   bool
 	Otherwise []Routing
 	Report    []Routing
+	// GroupOf names the worker group that works on a target, whatever is done
+	// there: empty leaves it to each action's own, as nil does for all. It is how
+	// this process is configured, not part of the rules: a rule set's digest says
+	// nothing of it, and each task says what it gave.
+	GroupOf func(Target) string
+}
+
+// workers is the group that takes an action of a group on a target.
+func (r *Rule) workers(own string, t Target) string {
+	if r.GroupOf != nil {
+		if group := r.GroupOf(t); group != "" {
+			return group
+		}
+	}
+	return own
 }
 
 // undoes reports whether a rung puts back what it did when it fails.
@@ -251,19 +266,21 @@ type Attempt struct {
 // looks reports whether the attempt has anything to verify.
 func (a *Attempt) looks() bool { return len(a.Verify.Probes) > 0 || a.Verify.AlertResolved }
 
-// lookers is the worker group that takes the attempt's probes.
-func (a *Attempt) lookers() string {
+// lookers is the worker group that takes a rung's probes of a target.
+func (r *Rule) lookers(a *Attempt, t Target) string {
+	own := a.Group
 	if len(a.Do) > 0 {
-		return VerifyGroup(a.Do[0].Group)
+		own = a.Do[0].Group
 	}
-	return VerifyGroup(a.Group)
+	return VerifyGroup(r.workers(own, t))
 }
 
 // Action is one call of a remediator.
 type Action struct {
 	// Name is the remediator's, such as kubernetes.restart.
 	Name string
-	// Group is the worker group that it goes to.
+	// Group is the worker group that it goes to, unless the target's cluster has
+	// one of its own.
 	Group string
 	// Undoable says that its remediator can put the effect back.
 	Undoable bool

@@ -189,6 +189,9 @@ type Result struct {
 	Task   string    `json:"task"`
 	Worker string    `json:"worker"`
 	At     time.Time `json:"at"`
+	// Group is the group by whose subject the answer came, whatever the worker
+	// wrote: empty where that is not known.
+	Group string `json:"group,omitempty"`
 	// Plan answers a plan task, Outcome an execute or an undo task.
 	Plan    *Plan    `json:"plan,omitempty"`
 	Outcome *Outcome `json:"outcome,omitempty"`

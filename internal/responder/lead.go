@@ -150,7 +150,7 @@ func (r *Responder) decide(ctx context.Context, msg bus.Msg) error {
 	before := r.fold.State.RuleSet
 	lines := bytes.Split(bytes.TrimRight(msg.Data, "\n"), []byte("\n"))
 	for i := r.fold.State.InboxLine; i < len(lines); i++ {
-		in, err := engine.UnmarshalLine(lines[i])
+		in, err := r.read(msg.Subject, lines[i])
 		if err == nil && in.Rules != nil {
 			err = r.sets.add(in.Rules.Digest, in.Rules.Sources)
 		}
@@ -178,6 +178,25 @@ func (r *Responder) decide(ctx context.Context, msg bus.Msg) error {
 	}
 	r.moved()
 	return nil
+}
+
+// read decodes a line, and refuses what its subject does not carry: whoever may
+// answer tasks may not do anything else.
+func (r *Responder) read(subject string, line []byte) (engine.Input, error) {
+	in, err := engine.UnmarshalLine(line)
+	group, answers := bus.ResultGroup(subject)
+	switch {
+	case err != nil:
+		return engine.Input{}, err
+	case answers && len(line) > r.Bus.MaxMessage()/4*3:
+		// The record that takes it must be a message, too.
+		return engine.Input{}, fmt.Errorf("on %s there is a result of %d bytes, which is too long for the ledger", subject, len(line))
+	case answers && in.Result == nil:
+		return engine.Input{}, fmt.Errorf("on %s there is something else than a result", subject)
+	case in.Result != nil:
+		in.Result.Group = group
+	}
+	return in, nil
 }
 
 // progress is how far the state says that INBOX was decided.

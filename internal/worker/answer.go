@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tripgen/paramedic/internal/bus"
 	"github.com/tripgen/paramedic/internal/engine"
 )
 
@@ -42,7 +43,7 @@ func (h *handling) publish(ctx context.Context, r engine.Result) error {
 	}
 	h.cfg.Hook(ResultBefore)
 	err = h.persist(ctx, "result", func(ctx context.Context) error {
-		_, err := h.cfg.Publisher.PublishInbox(ctx, "result", "result/"+h.task.ID, line)
+		_, err := h.cfg.Publisher.PublishInbox(ctx, bus.ResultKind(h.cfg.Group), "result/"+h.task.ID, line)
 		return err
 	})
 	if err != nil {

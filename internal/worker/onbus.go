@@ -8,9 +8,10 @@ import (
 	"github.com/tripgen/paramedic/internal/bus"
 )
 
-// OnBus are the ports of a worker that takes its tasks from q.
+// OnBus are the ports of a worker that takes its tasks from q. Before it has a
+// task that changes anything, its group's claims must be there.
 func OnBus(b *bus.Bus, q *bus.WorkQueue) Ports {
-	return Ports{Queue: busQueue{q}, Claims: busClaims{b.Claims()}, Pauses: b.Pauses(), Publisher: b}
+	return Ports{Queue: busQueue{q}, Claims: busClaims{b.Claims(q.Group())}, Pauses: b.Pauses(), Publisher: b}
 }
 
 type busQueue struct{ *bus.WorkQueue }

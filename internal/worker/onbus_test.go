@@ -46,6 +46,9 @@ func onTheBus(t *testing.T, b *bus.Bus, group string, point Point) {
 	defer cancel()
 	task := executeTask()
 	task.ID, task.Group = group+"/"+task.ID, group
+	if err := b.EnsureClaims(ctx, group); err != nil {
+		t.Fatal(err)
+	}
 	data, err := json.Marshal(task)
 	if err != nil {
 		t.Fatal(err)
@@ -98,7 +101,7 @@ func onTheBus(t *testing.T, b *bus.Bus, group string, point Point) {
 	if r.Outcome == nil || w.target.effects != 1 {
 		t.Errorf("%d effects, result %+v", w.target.effects, r)
 	}
-	value, _, err := b.Claims().Get(ctx, task.ID)
+	value, _, err := b.Claims(group).Get(ctx, task.ID)
 	if err != nil || !bytes.Contains(value, []byte(`"state":"done"`)) {
 		t.Errorf("claim %s: %v", value, err)
 	}

@@ -272,7 +272,7 @@ func (v *view) PublishInbox(_ context.Context, kind, id string, data []byte) (se
 		if err != nil {
 			return err
 		}
-		if kind != "result" || id != "result/"+in.Result.Task {
+		if kind != "result.korea" || id != "result/"+in.Result.Task {
 			return fmt.Errorf("published kind %q id %q", kind, id)
 		}
 		v.mu.Lock()
