@@ -44,8 +44,10 @@ type TLS struct {
 type Bus struct {
 	// URL is one nats:// or tls:// address, or several with commas between them.
 	URL string
-	// Credentials is the path of a NATS credentials file; empty for none.
+	// Credentials is the path of a NATS credentials file, or of an NKey's seed; empty for none.
 	Credentials string
+	// Domain is the JetStream domain that the streams are in; empty for the connection's own.
+	Domain string
 	// Replicas of every stream: 1 when embedded, by default 3 on a cluster.
 	Replicas int
 	// MaxStore bounds what the streams together may store, in bytes; 0 leaves the choice to the bus.
@@ -53,13 +55,18 @@ type Bus struct {
 }
 
 // Cluster is how to reach one Kubernetes cluster: by a kubeconfig and perhaps a context of it, or as the pod's own
-// service account.
+// service account. Where only its group is known, others work on it.
 type Cluster struct {
 	Name       string
 	Kubeconfig string
 	Context    string
 	InCluster  bool
+	// Group is the worker group that everything about targets in the cluster is done by; empty for each action's own.
+	Group string
 }
+
+// Reachable reports whether this process knows how to reach the cluster.
+func (c Cluster) Reachable() bool { return c.Kubeconfig != "" || c.InCluster }
 
 // Reporters tell people and programs what happened.
 type Reporters struct {
@@ -85,6 +92,8 @@ type Webhook struct {
 
 // Worker is the part that calls remediators.
 type Worker struct {
+	// Group is the worker group whose tasks are done.
+	Group string
 	// Concurrency is how many tasks are done at once, in each worker group.
 	Concurrency int
 }
@@ -147,6 +156,7 @@ const (
 	defaultReplicas    = 3
 	defaultTimeout     = 10 * time.Second
 	defaultConcurrency = 8
+	defaultGroup       = "default"
 )
 
 func defaults() Config {
@@ -155,7 +165,7 @@ func defaults() Config {
 		Data:      defaultData,
 		Bus:       Bus{Replicas: 1},
 		Reporters: Reporters{Log: LogReporter{All: true}},
-		Worker:    Worker{Concurrency: defaultConcurrency},
+		Worker:    Worker{Group: defaultGroup, Concurrency: defaultConcurrency},
 		Log:       Log{Level: slog.LevelInfo, Format: JSON},
 	}
 }

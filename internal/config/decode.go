@@ -24,7 +24,10 @@ func (d *decoder) config(root field) Config {
 		"commands":       func(f field) { c.Commands = f.commands() },
 		"reporters":      func(f field) { c.Reporters = f.reporters(c.Reporters) },
 		"worker": func(f field) {
-			f.mapping(fields{"concurrency": func(f field) { c.Worker.Concurrency = f.integer(1, 1000) }})
+			f.mapping(fields{
+				"group":       func(f field) { c.Worker.Group = f.group() },
+				"concurrency": func(f field) { c.Worker.Concurrency = f.integer(1, 1000) },
+			})
 		},
 		"api": func(f field) { api = &f },
 		"log": func(f field) {
@@ -77,6 +80,7 @@ func (f field) bus() Bus {
 			b.URL = text
 		},
 		"credentials": func(f field) { b.Credentials = f.filePath() },
+		"domain":      func(f field) { b.Domain = f.name() },
 		"replicas": func(f field) {
 			if b.Replicas = f.integer(1, 5); b.Replicas%2 == 0 && b.Replicas > 0 {
 				f.badValue(f.node.Value, "an even number of replicas outlives no more losses than one less: write 1, 3 or 5")
@@ -88,6 +92,8 @@ func (f field) bus() Bus {
 	case !ok:
 	case b.URL == "" && b.Credentials != "":
 		f.bad("credentials are for an external cluster: give url, too, or remove them")
+	case b.URL == "" && b.Domain != "":
+		f.bad("domain is one of an external cluster: give url, too, or remove it")
 	case b.URL == "" && b.Replicas > 1:
 		f.bad("the embedded bus has one server and so one replica: give url, or remove replicas")
 	}
@@ -122,13 +128,16 @@ func (f field) clusters() []Cluster {
 			"kubeconfig": func(f field) { c.Kubeconfig = f.filePath() },
 			"context":    func(f field) { c.Context, _ = f.text() },
 			"inCluster":  func(f field) { c.InCluster = f.bool() },
+			"group":      func(f field) { c.Group = f.group() },
 		})
 		switch {
 		case !ok:
 		case c.InCluster && (c.Kubeconfig != "" || c.Context != ""):
 			e.value.bad("inCluster takes the pod's own account, so kubeconfig and context do not go with it: remove them, or inCluster")
-		case !c.InCluster && c.Kubeconfig == "":
-			e.value.bad("nothing says how to reach the cluster: write {kubeconfig: FILE, context: NAME} or {inCluster: true}")
+		case c.Kubeconfig == "" && c.Context != "":
+			e.value.bad("context is one of a kubeconfig: give kubeconfig, too, or remove it")
+		case !c.Reachable() && c.Group == "":
+			e.value.bad("nothing says how to reach the cluster: write {kubeconfig: FILE, context: NAME} or {inCluster: true}, or, if the workers of a group do, {group: NAME}")
 		}
 		list = append(list, c)
 	}

@@ -23,6 +23,18 @@ func (f field) name() string {
 	return name
 }
 
+// verifySuffix is what the group that verifies for a worker group is called behind that one's name (engine.VerifyGroup).
+const verifySuffix = "-verify"
+
+// group is the name of a worker group.
+func (f field) group() string {
+	name := f.name()
+	if strings.HasSuffix(name, verifySuffix) {
+		f.badValue(name, "a worker group's name does not end in %s, as that of the group that verifies for it does", verifySuffix)
+	}
+	return name
+}
+
 var label = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
 func (f field) bool() bool {
