@@ -126,7 +126,7 @@ func (d *decider) onResolve() {
 		d.over(rule)
 	case PhaseVerifying:
 		if rule.Restore {
-			d.restore(rule)
+			d.over(rule)
 			return
 		}
 		d.checkCured(rule)

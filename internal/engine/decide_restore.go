@@ -5,13 +5,17 @@ import "fmt"
 // becauseResolved is why a run is over that waits for nothing else.
 const becauseResolved = "the alert resolved"
 
-// stand leaves what the run did as it is, until its alert resolves.
+// stand leaves what the run did as it is, until its alert resolves. An attempt that
+// only looks has left nothing.
 func (d *decider) stand(rule *Rule, reason string) {
-	if !d.firing() {
+	switch {
+	case d.run.Done == 0:
+		d.end(Cured, "%s", reason)
+	case !d.firing():
 		d.restore(rule)
-		return
+	default:
+		d.emit(RunStanding{Run: d.run.ID, Reason: reason})
 	}
-	d.emit(RunStanding{Run: d.run.ID, Reason: reason})
 }
 
 // restore puts back what the run did, and ends it. A run that stands takes its

@@ -150,6 +150,23 @@ func TestRestore(t *testing.T) {
 		noop(w)
 		w.says("task.answered", "attempt.failed", "run.ended", "run.escalated")
 	})
+	t.Run("nothing where it only looked", func(t *testing.T) {
+		look := func(t *testing.T) *world {
+			rule := nightly()
+			rule.Attempts = []engine.Attempt{{Name: "look", Verify: engine.Verify{Probes: []engine.Probe{{Kind: "http", Params: params}}, Within: time.Minute}}}
+			w := newWorld(t, rule)
+			w.send(night("a"))
+			return w
+		}
+		w := look(t)
+		w.answer(w.task(engine.TaskVerify), engine.Result{Verified: true})
+		w.says("task.answered", "run.ended")
+		w.outcome(engine.Cured)
+		w = look(t)
+		w.send(resolved(night("a")))
+		w.says("alert.resolved", "run.ended")
+		w.outcome(engine.SelfResolved)
+	})
 	t.Run("not by a rule that does not say so", func(t *testing.T) {
 		rule := nightly()
 		rule.Restore = false

@@ -36,6 +36,9 @@ func restoring(r *rule, w *world) *rule {
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		a.Verify.AlertResolved = w.chance(0.05)
+		if len(a.Do) == 0 {
+			continue // it only looks
+		}
 		names := pick(w, []string{resize}, []string{resize, resize}, []string{resize, resize})
 		if w.chance(0.05) {
 			names = []string{resize, restart}
@@ -203,7 +206,9 @@ func (o *observer) endsRestoring(run *seenRun, outcome engine.RunFinal) {
 	case engine.Restored:
 		o.w.happened("restored")
 	case engine.Cured:
-		o.w.violate("run %s ends cured, and its rule restores", run.id)
+		if len(o.rule(run).Attempts[run.attempt].Do) > 0 {
+			o.w.violate("run %s ends cured, and its rule restores", run.id)
+		}
 	case engine.SelfResolved, engine.Observed, engine.Shadowed, engine.HeldBack, engine.Denied, engine.Unapproved, engine.Merged:
 	}
 	switch {
