@@ -46,11 +46,11 @@ func ids(list []QuarantineEntry) string {
 
 // large is a body of several messages, none of them like another.
 func large(b *Bus) []byte {
-	var out bytes.Buffer
-	for out.Len() <= 2*b.MaxMessage() {
-		fmt.Fprintf(&out, "%08d", out.Len())
+	body := bytes.Repeat([]byte("."), 2*b.MaxMessage()+8)
+	for at := 0; at < len(body); at += 4 << 10 {
+		copy(body[at:], fmt.Sprintf("%08d", at))
 	}
-	return out.Bytes()
+	return body
 }
 
 func TestQuarantineKeepsABodyAsItCame(t *testing.T) {
