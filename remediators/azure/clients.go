@@ -66,6 +66,9 @@ func (watchSend) Do(r *policy.Request) (*http.Response, error) {
 	if !ok {
 		return r.Next()
 	}
+	if err := r.Raw().Context().Err(); err != nil {
+		return nil, err // on a connection that is there, it might be sent nonetheless
+	}
 	return r.WithContext(httptrace.WithClientTrace(r.Raw().Context(), &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { sent.Store(true) },
 	})).Next()

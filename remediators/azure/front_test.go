@@ -165,13 +165,6 @@ func (f *front) passTime(resource string) {
 	}
 }
 
-// working reports whether an operation goes on at a path below the resource group. It
-// is for the fakes, which are asked under the front's lock.
-func (f *front) working(path string) bool {
-	_, busy := f.busy[group+path]
-	return busy
-}
-
 // logged puts an event about a task into the activity log.
 func (f *front) logged(task, status string) {
 	f.mu.Lock()

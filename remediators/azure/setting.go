@@ -30,6 +30,8 @@ type state struct {
 	// it are there marks.
 	ETag  string `json:"etag,omitempty"`
 	Marks marks  `json:"marks,omitempty"`
+	// Keep is what a write must send along lest it is lost, as other tags are.
+	Keep json.RawMessage `json:"keep,omitempty"`
 	// Rest is what else must be as it was, where there is no ETag.
 	Rest string `json:"rest,omitempty"`
 	// busy says what Azure is doing to it, failed what it could not do; not kept.
