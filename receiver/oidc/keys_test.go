@@ -207,6 +207,7 @@ func TestKeysThatAreNotUsed(t *testing.T) {
 		public(ours.Public(), "rsa"),
 	)
 	b.want(t, sign(t, jose.RS256, ours, "rsa", b.claims()), "passed", 1)
+	b.want(t, sign(t, jose.RS256, weak, "weak", b.claims()), "token-key-unknown", 1)
 	b.want(t, sign(t, jose.RS256, ours, "other-algorithm", b.claims()), "token-key-unknown", 1)
 	b.want(t, b.signed(t, private, "private"), "token-key-unknown", 1)
 	b.want(t, b.signed(t, encrypt, "encrypt"), "token-key-unknown", 1)

@@ -147,8 +147,9 @@ func TestSlowKeyServer(t *testing.T) {
 	waits := make(chan string, 1)
 	go func() { waits <- b.judge(right) }()
 	<-arrived
-	if got := b.judge(right); got != "passed" { // the others do not wait
-		t.Errorf("got %s", got)
+	began := time.Now()
+	if got := b.judge(right); got != "passed" || time.Since(began) > 3*time.Second { // the others do not wait
+		t.Errorf("got %s after %s", got, time.Since(began))
 	}
 	release <- struct{}{}
 	if got := <-waits; got != "passed" {
