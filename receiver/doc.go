@@ -15,6 +15,9 @@
 // 202 is {"delivery": id, "alerts": n}, with "quarantined": m if alerts were
 // refused, and "warnings": [...] if something was odd.
 //
+// What is in quarantine can be decoded again, once the cause is mended:
+// [Receiver.Replay] takes it as the delivery that it came as, whole or not at all.
+//
 // Some senders also post what is no alert: a ping, a note on an incident. Such a
 // body is answered with 202 too, with "alerts": 0 and "ignored": why; it is
 // counted, and nothing is stored of it.

@@ -274,12 +274,17 @@ func TestABodyThatWasAcceptedInPart(t *testing.T) {
 func TestAFullQuarantineRefuses(t *testing.T) {
 	t.Parallel()
 	w := admit(t)
-	large := "!" + strings.Repeat("x", 9<<20)
+	var err error
 	n := 0
-	for status := 400; status == 400; n++ {
-		if status, _ = w.posts("am", large); status != 400 && status != 503 {
-			t.Fatal(status)
-		}
+	for ; err == nil; n++ {
+		_, err = w.Bus.PublishQuarantine(t.Context(), "am", fmt.Sprintf("n%d", n), nil, make([]byte, 3<<20))
+	}
+	if !errors.Is(err, bus.ErrFull) {
+		t.Fatal(err)
+	}
+	large := "!" + strings.Repeat("x", 9<<20)
+	if status, id := w.posts("am", large); status != 503 || id != "" {
+		t.Errorf("without room: %d, kept as %q", status, id)
 	}
 	if got := len(w.entries("")); got != n-1 {
 		t.Errorf("%d are kept of %d", got, n-1)
@@ -287,9 +292,9 @@ func TestAFullQuarantineRefuses(t *testing.T) {
 	if status, id := w.posts("am", "service-down one firing"); status != 202 || id != "" {
 		t.Errorf("what can be read: %d", status)
 	}
-	want(t, w.drops(`{"ids":["d1"],"reason":"to make room"}`), 200)
-	w.keeps("am", large)
-	whole := want(t, get(t, w.URL+"/api/v1/quarantine/d2/body"), 200)
+	want(t, w.drops(`{"ids":["n0","n1","n2"],"reason":"to make room"}`), 200)
+	id := w.keeps("am", large)
+	whole := want(t, get(t, w.URL+"/api/v1/quarantine/"+id+"/body"), 200)
 	if string(whole.body) != large {
 		t.Errorf("%d bytes of %d", len(whole.body), len(large))
 	}
