@@ -16,9 +16,15 @@ import (
 	"github.com/tripgen/paramedic/receiver/remark"
 )
 
-// maxValues bounds the values of a document. Tiny ones take far more memory
-// decoded than as text.
-const maxValues = 200_000
+// What values weigh together is bounded, by a weight for any body and by half the
+// body's bytes: tiny ones take far more memory decoded than as text, objects the
+// most. A weight of 1 is some 30 bytes.
+const (
+	anyWeight    = 50_000
+	weightOf     = 1
+	weightArray  = 4
+	weightObject = 8
+)
 
 // maxDepth bounds nesting: reading goes down by recursion.
 const maxDepth = 200
@@ -28,7 +34,7 @@ func parse(body []byte) (ref.Val, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, errors.New("the body is empty; it must be one JSON document")
 	}
-	p := parser{json: jsontext.NewDecoder(bytes.NewBuffer(body)), adapter: types.DefaultTypeAdapter}
+	p := parser{json: jsontext.NewDecoder(bytes.NewBuffer(body)), adapter: types.DefaultTypeAdapter, room: anyWeight + len(body)/2}
 	v, err := p.value(0)
 	if err != nil {
 		return nil, err
@@ -45,14 +51,11 @@ func parse(body []byte) (ref.Val, error) {
 type parser struct {
 	json    *jsontext.Decoder
 	adapter types.Adapter
-	count   int
+	// room is what more values may weigh.
+	room int
 }
 
 func (p *parser) value(depth int) (ref.Val, error) {
-	p.count++
-	if p.count > maxValues {
-		return nil, fmt.Errorf("%w: the body has more than %d values", receiver.ErrTooLarge, maxValues)
-	}
 	if depth > maxDepth {
 		return nil, fmt.Errorf("%w: the body is nested more than %d deep", receiver.ErrTooLarge, maxDepth)
 	}
@@ -60,7 +63,19 @@ func (p *parser) value(depth int) (ref.Val, error) {
 	if err != nil {
 		return nil, fmt.Errorf("not JSON: %w", err)
 	}
-	switch token.Kind() {
+	kind := token.Kind()
+	switch kind {
+	case '{':
+		p.room -= weightObject
+	case '[':
+		p.room -= weightArray
+	default:
+		p.room -= weightOf
+	}
+	if p.room < 0 {
+		return nil, fmt.Errorf("%w: the body has far too many values for its size", receiver.ErrTooLarge)
+	}
+	switch kind {
 	case '{':
 		return p.object(depth)
 	case '[':
