@@ -42,6 +42,7 @@ func targetKinds() []targetKind {
 		in("persistentvolumeclaim", "PersistentVolumeClaim"),
 		of("node", "Node"), of("persistentvolume", "PersistentVolume"), of(fieldNamespace, "Namespace"),
 		{"http", engine.SystemHTTP, "", false},
+		{"redis", engine.SystemRedis, "", false},
 		{"resource", engine.SystemAzure, "", false},
 	}
 }

@@ -25,6 +25,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Clusters       []Cluster
 	Azure          []AzureAccount
+	Redis          []Redis
 	// Commands are the programs that rules may run.
 	Commands  []Command
 	Reporters Reporters
@@ -186,6 +187,12 @@ func (c *Config) CheckSecrets() error {
 	}
 	for _, a := range c.Azure {
 		check(a.ClientSecret)
+	}
+	for _, r := range c.Redis {
+		check(r.Password)
+		if r.Sentinel != nil {
+			check(r.Sentinel.Password)
+		}
 	}
 	for _, command := range c.Commands {
 		for _, name := range slices.Sorted(maps.Keys(command.Env)) {

@@ -21,6 +21,7 @@ func (d *decoder) config(root field) Config {
 		"trustedProxies": func(f field) { c.TrustedProxies = f.proxies() },
 		"clusters":       func(f field) { c.Clusters = f.clusters() },
 		"azure":          func(f field) { c.Azure = f.azure() },
+		"redis":          func(f field) { c.Redis = f.redis() },
 		"commands":       func(f field) { c.Commands = f.commands() },
 		"reporters":      func(f field) { c.Reporters = f.reporters(c.Reporters) },
 		"worker": func(f field) {
@@ -36,7 +37,7 @@ func (d *decoder) config(root field) Config {
 				"format": func(f field) { c.Log.Format = Format(f.choice([]string{string(JSON), string(Text)})) },
 			})
 		},
-		"redis": nil, "prometheus": nil, "alertmanagers": nil,
+		"prometheus": nil, "alertmanagers": nil,
 	})
 	// These two are judged by the address and the certificates, wherever in the file those stand.
 	if sources != nil {

@@ -49,6 +49,7 @@ const (
 	SystemKubernetes = "kubernetes"
 	SystemHTTP       = "http"
 	SystemAzure      = "azure"
+	SystemRedis      = "redis"
 )
 
 // Validate reports a target that points at nothing or could be read as more
