@@ -142,7 +142,8 @@ func (a *App) has(r Role) bool { return slices.Contains(a.o.Roles, r) }
 func (a *App) startBus(ctx context.Context) error {
 	c := a.o.Config
 	b, err := bus.Open(ctx, bus.Config{
-		Dir: c.Data, URL: c.Bus.URL, Credentials: c.Bus.Credentials, Replicas: c.Bus.Replicas, MaxStore: c.Bus.MaxStore,
+		Dir: c.Data, URL: c.Bus.URL, Credentials: c.Bus.Credentials, Domain: c.Bus.Domain, Join: a.joins(),
+		Replicas: c.Bus.Replicas, MaxStore: c.Bus.MaxStore,
 		Name: a.id, Logger: a.o.Logger.With("part", "bus"), Hook: a.o.Hook,
 	})
 	if err != nil {
@@ -156,6 +157,12 @@ func (a *App) startBus(ctx context.Context) error {
 func (a *App) startTools(context.Context) error {
 	a.clusters = kubernetes.Clusters{}
 	for _, c := range a.o.Config.Clusters {
+		if !c.Reachable() {
+			if a.has(RoleWorker) && c.Group == a.o.Config.Worker.Group {
+				return fmt.Errorf("cluster %q: its group is %q, and this process works for that group: write how to reach the cluster, {kubeconfig: FILE, context: NAME} or {inCluster: true}", c.Name, c.Group)
+			}
+			continue
+		}
 		client, err := kubernetes.Connect(kubernetes.ClusterConfig{
 			Kubeconfig: c.Kubeconfig, Context: c.Context, InCluster: c.InCluster,
 		}, a.o.Version)
@@ -186,7 +193,12 @@ func (a *App) startEngine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	catalog := a.tools.Catalog(ReporterNames())
+	if a.has(RoleEngine) {
+		if err := a.makeGroups(ctx); err != nil {
+			return err
+		}
+	}
+	catalog := a.catalog()
 	a.responder, err = responder.New(responder.Options{
 		Bus: a.bus, Compile: compileRules(catalog), Admit: a.admitRules(catalog), Rules: sources, Holder: a.id,
 		Standby: !a.has(RoleEngine),

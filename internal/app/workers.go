@@ -8,7 +8,6 @@ import (
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/internal/verify"
 	"github.com/tripgen/paramedic/internal/worker"
-	"github.com/tripgen/paramedic/rules"
 )
 
 const (
@@ -28,7 +27,12 @@ func (a *App) startWorkers(ctx context.Context) error {
 		return nil
 	}
 	watcher := verify.NewWatcher(a.tools.Probers, verify.Options{Random: rand.Float64})
-	group, parallel := rules.DefaultGroup, a.o.Config.Worker.Concurrency
+	group, parallel := a.o.Config.Worker.Group, a.o.Config.Worker.Concurrency
+	if a.joins() == "" {
+		if err := a.bus.EnsureClaims(ctx, group); err != nil {
+			return err
+		}
+	}
 	if err := a.startWorker(ctx, group, a.tools.Remediators.Names(), parallel, watcher); err != nil {
 		return err
 	}
@@ -41,7 +45,7 @@ func (a *App) startWorker(ctx context.Context, group string, actions []string, p
 		return err
 	}
 	w, err := worker.New(worker.Config{
-		ID: a.id + "-" + group, Group: group, Parallel: parallel, AckWait: a.o.AckWait, Drain: drain,
+		ID: a.id + "-" + group, Group: group, Parallel: parallel, AckWait: q.AckWait(), Drain: drain,
 		Ports:       worker.OnBus(a.bus, q),
 		Remediators: a.tools.Remediators, Verifier: watcher,
 		Now: time.Now, Jitter: rand.Float64,
