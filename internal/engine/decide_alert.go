@@ -67,6 +67,10 @@ func (d *decider) resolved(id alert.EpisodeID, in AlertStep) {
 	case !ep.Firing():
 		d.emit(AlertDropped{Episode: id, Delivery: in.Delivery, Reason: "its resolve is known already"})
 		return
+	case ep.LastFiring.Sub(in.Received) >= overtaken:
+		// It lay in quarantine, say. A resolve that firings overtook is not that old.
+		d.emit(AlertDropped{Episode: id, Delivery: in.Delivery, Reason: fmt.Sprintf("it was heard firing since, at %s", ep.LastFiring.Format(time.RFC3339))})
+		return
 	}
 	d.emit(AlertResolved{Episode: id, Delivery: in.Delivery, Received: in.Received, Said: in.Alert.At})
 	d.ends(id, ep)

@@ -50,6 +50,18 @@ func TestWhatASourceSaysLaterCounts(t *testing.T) {
 		w.send(firing("a"))
 		w.says("alert.reopened", "run.started", "task.issued")
 	})
+	t.Run("a resolve that lay about while it fired on ends nothing", func(t *testing.T) {
+		for age, want := range map[time.Duration]string{9 * time.Minute: "alert.resolved", 10 * time.Minute: "alert.dropped"} {
+			w := newWorld(t, down())
+			w.send(firing("a"))
+			w.pass(time.Hour)
+			w.send(firing("a"))
+			w.do(engine.Input{Delivery: &alert.Delivery{ID: "replayed", ReceivedAt: w.now.Add(-age), Alerts: []alert.Alert{resolved(firing("a"))}}})
+			if got := w.last[0].Kind(); got != want {
+				t.Errorf("received %s before the last firing: %s, want %s", age, got, want)
+			}
+		}
+	})
 	t.Run("what is as new is no news", func(t *testing.T) {
 		w := newWorld(t, down())
 		w.send(said(firing("a"), 0))
