@@ -64,8 +64,9 @@ type Options struct {
 	// believed. A request from elsewhere comes from where it comes from.
 	TrustedProxies []netip.Prefix
 	// FailureBurst bounds the failed attempts of one client address (of IPv6: of
-	// one /64) in a row: 30. From then on one each FailureEvery is judged, 2 s,
-	// and other requests of that address are answered with 503.
+	// one /64) in a row, those without any credential too: 30. From then on one
+	// each FailureEvery is judged, 2 s, and the address's other requests are
+	// answered with 503.
 	FailureBurst int
 	FailureEvery time.Duration
 	// MaxSignatures bounds the signatures that each source remembers, so that
