@@ -104,10 +104,10 @@ func sdks() []layer {
 		{"github.com/go-json-experiment/json/...", []string{"receiver/...", "internal/engine", "internal/ledger"}},
 		{"github.com/prometheus/client_golang/...", []string{
 			"receiver", "internal/bus", "internal/responder", "internal/worker", "internal/report", "internal/web/...", "internal/app",
-			"internal/trigger", "internal/reload", "rules/backtest/...",
+			"internal/trigger", "internal/reload", "rules/backtest/...", "remediators/prometheus",
 		}},
 		{"github.com/prometheus/alertmanager/...", []string{"rules/..."}},
-		{"github.com/prometheus/common/...", []string{"rules/..."}},
+		{"github.com/prometheus/common/...", []string{"rules/...", "remediators/prometheus"}},
 		{"github.com/robfig/cron/v3", []string{"internal/calendar"}},
 		{"github.com/google/cel-go/...", []string{"rules/...", "receiver/jsonmap"}},
 		{"github.com/cloudevents/sdk-go/...", []string{"receiver/cloudevents"}},
