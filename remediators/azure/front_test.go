@@ -41,6 +41,7 @@ type route struct {
 type front struct {
 	t      *testing.T
 	routes []route
+	lists  map[string]string // answers to GET by path, of services without a fake
 	server *httptest.Server
 
 	mu     sync.Mutex
@@ -50,7 +51,7 @@ type front struct {
 
 func newFront(t *testing.T, routes ...route) *front {
 	t.Helper()
-	f := &front{t: t, routes: routes, busy: map[string]route{}}
+	f := &front{t: t, routes: routes, busy: map[string]route{}, lists: map[string]string{}}
 	f.server = httptest.NewServer(f)
 	t.Cleanup(f.server.Close)
 	return f
@@ -83,9 +84,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(http.StatusOK, `{"value": [`+strings.Join(f.events, ",")+`]}`)(w, r)
 		return
 	}
+	if body, ok := f.lists[r.URL.Path]; ok && !change {
+		reply(http.StatusOK, body)(w, r)
+		return
+	}
 	for _, to := range f.routes {
 		rest, ok := strings.CutPrefix(path, group)
-		if ok && (to.method == r.Method || poll && to.method != http.MethodGet) && regexp.MustCompile("^(?:"+to.path+")$").MatchString(rest) {
+		if ok && (!poll && to.method == r.Method || poll && to.method != http.MethodGet) && regexp.MustCompile("^(?:"+to.path+")$").MatchString(rest) {
 			f.pass(w, r, to, path)
 			return
 		}

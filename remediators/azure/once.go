@@ -40,6 +40,10 @@ func once(ctx context.Context, task string) (context.Context, *atomic.Bool) {
 // the change, unless something on the way had sent it twice.
 var errStale = errors.New("it was written since it was planned")
 
+// errConflict is Azure's word that a resource is not in a state for the change: mostly
+// another operation goes on, and ends.
+var errConflict = errors.New("refused for now")
+
 // errNotFound is Azure's word that there is no such resource.
 var errNotFound = errors.New("there is none")
 
@@ -68,8 +72,9 @@ func (a *Account) changeAnswered(what string, e *azcore.ResponseError) error {
 	switch code := e.StatusCode; {
 	case code == http.StatusPreconditionFailed:
 		return remediators.PlanChanged("azure: %s: %w: %s", what, errStale, text)
-	case code == http.StatusTooManyRequests, code == http.StatusConflict:
-		// A conflict is mostly another operation, which ends.
+	case code == http.StatusConflict:
+		return remediators.Retryable(after, "azure: %s: %w: %s", what, errConflict, text)
+	case code == http.StatusTooManyRequests:
 		return remediators.Retryable(after, format, what, text)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return remediators.Terminal(format, what, text+": give the identity a role that allows it")

@@ -118,7 +118,7 @@ func (s setter) Execute(ctx context.Context, t engine.Task, p engine.Plan) (engi
 		}
 	}
 	if err := at.set(ctx, target, in.From, in.To, t.ID); err != nil {
-		return engine.Outcome{}, at.settled(ctx, target, t.ID, err)
+		return engine.Outcome{}, at.settled(ctx, target, in.From, t.ID, err)
 	}
 	return engine.Outcome{Summary: in.Done, Before: p.Precondition}, nil
 }
@@ -148,10 +148,10 @@ func (a *Account) set(ctx context.Context, target setting, from state, to json.R
 	return nil
 }
 
-// settled judges a change that was refused since its ETag is another: whether it was
+// settled judges a change that was refused for how the target is by now: whether it was
 // made nonetheless, by an earlier call of the task. It returns nil if so.
-func (*Account) settled(ctx context.Context, target setting, task string, cause error) error {
-	if !errors.Is(cause, errStale) {
+func (*Account) settled(ctx context.Context, target setting, from state, task string, cause error) error {
+	if from.ETag == "" || !errors.Is(cause, errStale) && !errors.Is(cause, errConflict) {
 		return cause
 	}
 	now, err := target.read(ctx)
