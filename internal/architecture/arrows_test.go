@@ -26,6 +26,7 @@ func arrows() []layer {
 		{"internal/ledger", []string{"internal/engine"}},
 		{"internal/explain", []string{"internal/engine", "internal/alert"}},
 		{"internal/bus", nil},
+		{"internal/bus/access", []string{"internal/bus", "internal/engine"}},
 		{"internal/config", nil},
 		{"internal/manual", nil},
 
@@ -80,7 +81,7 @@ func arrows() []layer {
 		{"internal/golden", nil}, // for tests only
 		{"cmd/paramedic", []string{
 			"internal/app", "internal/config", "internal/client", "internal/demo", "internal/explain", "internal/ledger", "internal/manual",
-			"internal/web/api", "internal/engine", "internal/alert", "rules/...", "receiver/...",
+			"internal/bus/access", "internal/web/api", "internal/engine", "internal/alert", "rules/...", "receiver/...",
 		}},
 	}
 }
@@ -91,7 +92,7 @@ func sdks() []layer {
 		{"k8s.io/...", []string{
 			"remediators/kubernetes", "internal/verify", "internal/app", "internal/lab/...", "internal/e2e/...", "internal/crash/...",
 		}},
-		{"github.com/nats-io/...", []string{"internal/bus"}},
+		{"github.com/nats-io/...", []string{"internal/bus/..."}},
 		{"golang.org/x/sys/...", []string{"internal/bus", "internal/lab/...", "remediators/exec"}},
 		{"golang.org/x/net/http/httpguts", []string{"remediators/http"}},
 		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},

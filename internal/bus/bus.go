@@ -160,7 +160,7 @@ func (b *Bus) credentials() ([]nats.Option, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) //nolint:gosec // the configuration names it
 	if err != nil {
 		return nil, fmt.Errorf("credentials: %w", err)
 	}

@@ -16,17 +16,24 @@ const defaultGroup = "default"
 // group beside the default one may take. It comes on top of the others'.
 const claimsShare = 10
 
-func claimsStream(group string) string {
+// BucketPauses is the key-value bucket of the kill switch.
+const BucketPauses = "PAUSES"
+
+// ClaimsBucket is the key-value bucket of a group's claims: CLAIMS for the group
+// default, which had it before there were others, and else CLAIMS_<group>. Each
+// is a stream of its own because the right to read one cannot be given in part.
+func ClaimsBucket(group string) string {
 	if group == defaultGroup {
-		return streamClaims
+		return "CLAIMS"
 	}
-	return streamClaims + "_" + group
+	return "CLAIMS_" + group
 }
+
+func claimsStream(group string) string { return "KV_" + ClaimsBucket(group) }
 
 // claimsOf is the stream of a group's claims.
 func claimsOf(group string) jetstream.StreamConfig {
-	name := claimsStream(group)
-	return keys(name, "$KV."+name[len("KV_"):]+".>", 7*day)
+	return keys(claimsStream(group), "$KV."+ClaimsBucket(group)+".>", 7*day)
 }
 
 // EnsureClaims makes the claims of a worker group, or brings them into shape.

@@ -131,10 +131,8 @@ func (k bucket) each(ctx context.Context, see func(key string, m Msg)) error {
 // Keys are any strings; entries go after seven days without a write.
 type Claims struct{ kv bucket }
 
-// Claims gives access to the bucket of a group, which must have been made by
-// EnsureClaims, or bound by joining: CLAIMS for the group default, which had it
-// before there were others, and else CLAIMS_<group>. Each has a stream of its own
-// because the right to read a stream cannot be given for a part of it.
+// Claims gives access to the bucket of a group (see ClaimsBucket), which must have
+// been made by EnsureClaims, or bound by joining.
 func (b *Bus) Claims(group string) *Claims { return &Claims{kv: b.bucket(claimsStream(group))} }
 
 // Create claims the key and returns its revision. Of all who try, one succeeds;

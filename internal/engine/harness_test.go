@@ -55,14 +55,6 @@ func (s *fakeSet) Match(a alert.Alert, _ time.Time) []engine.Match {
 	return found
 }
 
-// about is the service in an alert's label "on", or the pod, if it names a cluster.
-func about(a alert.Alert) engine.Target {
-	if cluster := a.Labels["cluster"]; cluster != "" {
-		return pod(cluster, a.Labels["on"])
-	}
-	return service(a.Labels["on"])
-}
-
 type fakeSets map[string]*fakeSet
 
 func (s fakeSets) Set(digest string) (engine.RuleSet, bool) {
@@ -72,10 +64,6 @@ func (s fakeSets) Set(digest string) (engine.RuleSet, bool) {
 
 func service(name string) engine.Target {
 	return engine.Target{System: engine.SystemHTTP, Name: name}
-}
-
-func pod(cluster, name string) engine.Target {
-	return engine.Target{System: engine.SystemKubernetes, Cluster: cluster, Namespace: "n", Kind: "Pod", Name: name}
 }
 
 func params(engine.Scope) (json.RawMessage, error) { return json.RawMessage(`{}`), nil }

@@ -8,6 +8,18 @@ import (
 	"github.com/tripgen/paramedic/internal/engine"
 )
 
+// about is the service in an alert's label "on", or the pod, if it names a cluster.
+func about(a alert.Alert) engine.Target {
+	if cluster := a.Labels["cluster"]; cluster != "" {
+		return pod(cluster, a.Labels["on"])
+	}
+	return service(a.Labels["on"])
+}
+
+func pod(cluster, name string) engine.Target {
+	return engine.Target{System: engine.SystemKubernetes, Cluster: cluster, Namespace: "n", Kind: "Pod", Name: name}
+}
+
 // inCluster is an alert about a pod of a cluster.
 func inCluster(on, cluster string) alert.Alert {
 	a := firing(on)
