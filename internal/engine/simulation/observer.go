@@ -186,9 +186,7 @@ func (o *observer) event(r record, ev engine.Event) {
 	case engine.VerifyStarted:
 		o.startsToLook(r, e)
 	case engine.RunParked:
-		o.w.stats.Parked++
-		o.runs[e.Run].parked = true
-		o.owed[e.Run] = "is parked"
+		o.parks(e.Run)
 	case engine.RunEnded:
 		o.ended(e)
 	case engine.Escalated:
@@ -216,6 +214,12 @@ func (o *observer) startsToLook(r record, e engine.VerifyStarted) {
 	if e.Only {
 		o.w.happened("only looks")
 	}
+}
+
+func (o *observer) parks(run string) {
+	o.w.stats.Parked++
+	o.runs[run].parked = true
+	o.owed[run] = "is parked"
 }
 
 // climb begins another rung.
