@@ -65,7 +65,7 @@ const (
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, poll := strings.CutSuffix(r.URL.Path, pollSuffix)
-	change := r.Method != http.MethodGet
+	change := r.Method != http.MethodGet && !strings.HasSuffix(path, "/queryPipelineRuns")
 	for what, wrong := range map[string]bool{
 		"token":       r.Header.Get("Authorization") != "Bearer "+accessToken,
 		"api-version": r.URL.Query().Get("api-version") == "",

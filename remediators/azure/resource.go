@@ -28,7 +28,7 @@ type place struct {
 
 // resourceID has what the names of the resources here may be made of; the rest would
 // be part of a URL that means something else.
-var resourceID = regexp.MustCompile(`^(/[A-Za-z0-9_()@*-][A-Za-z0-9_.()@*-]*)+$`)
+var resourceID = regexp.MustCompile(`^(/[A-Za-z0-9_()@*-][A-Za-z0-9_.()@* -]*)+$`)
 
 // at finds the resource of a target, which must be of one of the types, such as
 // Microsoft.Network/dnsZones, in the account's subscription.
@@ -127,7 +127,16 @@ func (a *Account) send(ctx context.Context, r request) (*http.Response, error) {
 // get reads path into v, with the retries that the SDK has for what only reads. The
 // error is classified; what names it.
 func (a *Account) get(ctx context.Context, what, path, version string, query url.Values, v any) error {
-	resp, err := a.send(ctx, request{method: http.MethodGet, path: path, version: version, query: query})
+	return a.read(ctx, what, request{method: http.MethodGet, path: path, version: version, query: query}, v)
+}
+
+// lookUp is get for what is asked for with a POST.
+func (a *Account) lookUp(ctx context.Context, what, path, version string, body, v any) error {
+	return a.read(ctx, what, request{method: http.MethodPost, path: path, version: version, body: body}, v)
+}
+
+func (a *Account) read(ctx context.Context, what string, r request, v any) error {
+	resp, err := a.send(ctx, r)
 	if err != nil {
 		return a.readFailed(ctx, what, err)
 	}

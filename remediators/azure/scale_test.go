@@ -163,20 +163,20 @@ func (s *fleets) putPool(_ context.Context, _, _, name string, to armcontainerse
 	return resp, failed
 }
 
-func (s *fleets) add(count int) string {
+func (s *fleets) add() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.version++
 	name := fmt.Sprintf("fleet%d", len(s.all))
 	s.all[name] = &fleetFake{
-		count: count, etag: fmt.Sprint("etag-", s.version),
+		count: 4, etag: fmt.Sprint("etag-", s.version),
 		tags: map[string]*string{"owner": new("platform")}, labels: map[string]*string{"zone": new("a")},
 	}
 	return name
 }
 
 func (s *fleets) scene(target, params string) remediatortest.Scene {
-	name := s.add(4)
+	name := s.add()
 	return remediatortest.Scene{
 		Task: engine.Task{Target: resource(strings.ReplaceAll(target, "NAME", name)), Params: json.RawMessage(strings.ReplaceAll(params, "NAME", name))},
 		Effects: func(*testing.T) int {
@@ -223,9 +223,9 @@ func TestScaleConforms(t *testing.T) {
 func TestScaleRefuses(t *testing.T) {
 	t.Parallel()
 	s, f := newFleets(t)
-	set, owned, watched := s.add(4), s.add(4), s.add(4)
+	set, owned, watched := s.add(), s.add(), s.add()
 	s.all[owned].tags["aks-managed-poolName"] = new("workers")
-	pool, elastic, stopped := s.add(4), s.add(4), s.add(4)
+	pool, elastic, stopped := s.add(), s.add(), s.add()
 	s.all[elastic].autoscale, s.all[stopped].stopped = true, true
 	setting := func(of, enabled string) string {
 		return `{"name": "nightly", "properties": {"targetResourceUri": "` + group + setPath + of + `"` + enabled + `}}`
@@ -237,7 +237,7 @@ func TestScaleRefuses(t *testing.T) {
 	}{
 		"of a node pool":    {NewVMSSScale, setPath + owned, `{"step": 1}`, "belongs to the AKS node pool workers"},
 		"autoscaled":        {NewVMSSScale, setPath + watched, `{"step": 1}`, "the autoscale setting nightly would undo it"},
-		"not any more":      {NewVMSSScale, setPath + set, `{"step": 1}`, "scale scale set " + set + " in default from 4 to 5 instances"},
+		"not any more":      {NewVMSSScale, setPath + set, `{"step": 1}`, "scale VM scale set " + set + " in default from 4 to 5 instances"},
 		"down":              {NewVMSSScale, setPath + set, `{"count": 1}`, "write allowDown: true"},
 		"its pool's scaler": {NewAKSScale, clusterPath, `{"nodePool": "` + elastic + `", "step": 1}`, "the cluster autoscaler would undo it"},
 		"stopped":           {NewAKSScale, clusterPath, `{"nodePool": "` + stopped + `", "step": 1}`, "it is stopped"},

@@ -70,7 +70,8 @@ func (p scaleParams) check(t engine.Task) error {
 // from works out the new number. One that is to grow or to shrink does, or nothing is
 // done at all; one that is to have a number may have it already.
 func (p scaleParams) from(is int) (int, error) {
-	to, grows := 0, false
+	var to int
+	var grows bool
 	switch {
 	case p.Count != nil:
 		to, grows = *p.Count, *p.Count > is

@@ -40,7 +40,7 @@ func (scaleSets) at(accounts Accounts, t engine.Task) (place, scaleParams, error
 	return at, params, err
 }
 
-func (scaleSets) what(at place) string { return "scale set " + at.String() }
+func (scaleSets) what(at place) string { return "VM scale set " + at.String() }
 
 func (s scaleSets) get(ctx context.Context, at place) (fleetState, error) {
 	var is struct {
