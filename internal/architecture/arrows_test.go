@@ -40,6 +40,7 @@ func arrows() []layer {
 		{"internal/reload", []string{"internal/engine"}},
 		{"internal/reload/reloadtest", nil}, // for tests only
 		{"internal/worker", []string{"internal/bus", "internal/verify", "remediators", "internal/engine"}},
+		{"internal/worker/conformance", []string{"internal/bus", "internal/bus/access", "internal/engine"}},
 
 		{"receiver", []string{"internal/alert"}},
 		{"receiver/...", []string{"receiver/...", "internal/alert"}},
@@ -81,7 +82,7 @@ func arrows() []layer {
 		{"internal/golden", nil}, // for tests only
 		{"cmd/paramedic", []string{
 			"internal/app", "internal/config", "internal/client", "internal/demo", "internal/explain", "internal/ledger", "internal/manual",
-			"internal/bus/access", "internal/web/api", "internal/engine", "internal/alert", "rules/...", "receiver/...",
+			"internal/bus/access", "internal/worker/conformance", "internal/web/api", "internal/engine", "internal/alert", "rules/...", "receiver/...",
 		}},
 	}
 }
@@ -98,6 +99,7 @@ func sdks() []layer {
 		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},
 		{"github.com/coreos/go-oidc/...", []string{"receiver/oidc"}},
 		{"github.com/go-jose/go-jose/...", []string{"receiver/oidc"}},
+		{"github.com/redis/go-redis/...", []string{"remediators/redis"}},
 		{"golang.org/x/term", []string{"cmd/paramedic"}},
 		{"github.com/Azure/azure-sdk-for-go/...", []string{"remediators/azure"}},
 		{"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm", []string{"receiver/azuremonitor", "remediators/azure"}}, // parses resource ids

@@ -57,7 +57,7 @@ func TestPause(t *testing.T) {
 	t.Run("of a cluster", func(t *testing.T) {
 		w := newWorld(t, guarded(engine.Guards{}))
 		w.command(engine.Command{Verb: engine.Pause, Scope: "cluster/korea"})
-		w.send(inCluster("a", "korea"))
+		w.send(inCluster("korea"))
 		w.plan()
 		w.held(engine.GuardPaused)
 	})

@@ -20,9 +20,9 @@ func pod(cluster, name string) engine.Target {
 	return engine.Target{System: engine.SystemKubernetes, Cluster: cluster, Namespace: "n", Kind: "Pod", Name: name}
 }
 
-// inCluster is an alert about a pod of a cluster.
-func inCluster(on, cluster string) alert.Alert {
-	a := firing(on)
+// inCluster is an alert about pod a of a cluster.
+func inCluster(cluster string) alert.Alert {
+	a := firing("a")
 	a.Labels["cluster"] = cluster
 	return a
 }
@@ -53,7 +53,7 @@ func TestTasksGoToTheGroupOfTheirCluster(t *testing.T) {
 	} {
 		t.Run("cluster "+cluster, func(t *testing.T) {
 			w := newWorld(t, regional())
-			w.send(inCluster("a", cluster))
+			w.send(inCluster(cluster))
 			w.plan()
 			w.plan()
 			w.answer(w.task(engine.TaskCheck), engine.Result{Verified: true})
@@ -100,7 +100,7 @@ func TestAPlanCannotLeaveItsCluster(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, regional())
-			w.send(inCluster("a", "korea"))
+			w.send(inCluster("korea"))
 			w.planOn(w.task(engine.TaskPlan), to)
 			w.reason("the task is for cluster \\\"korea\\\"")
 			if n := w.count("attempt.failed"); n != 1 {
@@ -120,7 +120,7 @@ func TestAPlanCannotLeaveItsCluster(t *testing.T) {
 // it tries changes nothing.
 func TestAnAnswerCountsByItsGroupOnly(t *testing.T) {
 	w := newWorld(t, regional())
-	w.send(inCluster("a", "korea"))
+	w.send(inCluster("korea"))
 	task := w.task(engine.TaskPlan)
 	for _, group := range []string{"here", "seoul-verify", "tokyo"} {
 		w.answer(task, engine.Result{Group: group, Failure: &engine.Failure{Class: engine.ClassUnknown, Message: "forged"}})

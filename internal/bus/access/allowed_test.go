@@ -122,7 +122,7 @@ func TestKeysAreReplacedAndTakenAway(t *testing.T) {
 	s.refuses(s.seed("seoul"))
 	s.connect(s.seed("tokyo"))
 	s.connect(s.seed(access.Hub))
-	if nc, err := nats.Connect(s.server.ClientURL()); err == nil {
+	if nc, err := nats.Connect(s.server.URL()); err == nil {
 		nc.Close()
 		t.Error("the server lets in who has no key")
 	}
@@ -134,7 +134,7 @@ func (s *site) refuses(seed string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	nc, err := nats.Connect(s.server.ClientURL(), key)
+	nc, err := nats.Connect(s.server.URL(), key)
 	if err == nil {
 		nc.Close()
 		s.t.Error("a key that was taken away lets in")

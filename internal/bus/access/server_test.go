@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"github.com/tripgen/paramedic/internal/bus"
@@ -20,7 +19,7 @@ import (
 type site struct {
 	t      *testing.T
 	dir    string
-	server *server.Server
+	server *access.Server
 }
 
 // newSite has the hub and the groups seoul and tokyo.
@@ -28,24 +27,11 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, dir: t.TempDir()}
 	s.change(func(a *access.Access) error { return errors.Join(a.Add("seoul"), a.Add("tokyo")) })
-	config := filepath.Join(s.dir, "nats.conf")
-	s.write(config, "listen: 127.0.0.1:-1\njetstream {store_dir: \""+t.TempDir()+"\"}\ninclude "+access.AccountsFile+"\n")
-	o, err := server.ProcessConfigFile(config)
-	if err != nil {
+	var err error
+	if s.server, err = open(t, s.dir).Serve(within(t), "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	o.NoSigs, o.NoLog = true, true
-	if s.server, err = server.NewServer(o); err != nil {
-		t.Fatal(err)
-	}
-	s.server.Start()
-	t.Cleanup(func() {
-		s.server.Shutdown()
-		s.server.WaitForShutdown()
-	})
-	if !s.server.ReadyForConnections(10 * time.Second) {
-		t.Fatal("the NATS server is not ready")
-	}
+	t.Cleanup(s.server.Close)
 	return s
 }
 
@@ -77,7 +63,7 @@ func (s *site) seed(name string) string { return filepath.Join(s.dir, name+".nk"
 // bus opens the bus as the hub, or joins it as a group.
 func (s *site) bus(ctx context.Context, group string) (*bus.Bus, error) {
 	c := bus.Config{
-		URL: s.server.ClientURL(), Credentials: s.seed(access.Hub), Replicas: 1, MaxStore: 256 << 20,
+		URL: s.server.URL(), Credentials: s.seed(access.Hub), Replicas: 1, MaxStore: 256 << 20,
 		Logger: slog.New(slog.NewTextHandler(s.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
 	if group != "" {
@@ -123,7 +109,7 @@ func (s *site) connect(seed string) (nc *nats.Conn, denied chan error) {
 		s.t.Fatal(err)
 	}
 	denied = make(chan error, 1024)
-	nc, err = nats.Connect(s.server.ClientURL(), key, nats.MaxReconnects(0), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+	nc, err = nats.Connect(s.server.URL(), key, nats.MaxReconnects(0), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		denied <- err
 	}))
 	if err != nil {
