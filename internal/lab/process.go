@@ -140,7 +140,7 @@ var (
 // failed is the error of a start in which the process did not become what it should.
 func (p *process) failed(err error) error {
 	log := p.tail()
-	if strings.Contains(log, "address already in use") {
+	if strings.Contains(strings.ToLower(log), "address already in use") {
 		err = errors.Join(errPortTaken, err)
 	}
 	return &StartError{Component: p.name, Log: log, Err: err}
