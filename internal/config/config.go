@@ -26,6 +26,7 @@ type Config struct {
 	Clusters       []Cluster
 	Azure          []AzureAccount
 	Redis          []Redis
+	Prometheus     []Prometheus
 	// Commands are the programs that rules may run.
 	Commands  []Command
 	Reporters Reporters
@@ -192,6 +193,12 @@ func (c *Config) CheckSecrets() error {
 		check(r.Password)
 		if r.Sentinel != nil {
 			check(r.Sentinel.Password)
+		}
+	}
+	for _, p := range c.Prometheus {
+		check(p.Bearer)
+		if p.Basic != nil {
+			check(p.Basic.Password)
 		}
 	}
 	for _, command := range c.Commands {

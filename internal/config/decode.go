@@ -37,7 +37,8 @@ func (d *decoder) config(root field) Config {
 				"format": func(f field) { c.Log.Format = Format(f.choice([]string{string(JSON), string(Text)})) },
 			})
 		},
-		"prometheus": nil, "alertmanagers": nil,
+		"prometheus":    func(f field) { c.Prometheus = f.prometheus() },
+		"alertmanagers": nil,
 	})
 	// These two are judged by the address and the certificates, wherever in the file those stand.
 	if sources != nil {

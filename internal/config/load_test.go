@@ -129,6 +129,7 @@ func TestCheckSecretsNamesEveryPlace(t *testing.T) {
 azure: {a: {subscription: 3f9a0c1e-52d7-4b86-9f10-6a7b8c9d0e1f, credential: client-secret, tenant: 0b1c2d3e-4f50-4162-8374-95a6b7c8d9e0,
   clientID: 11112222-3333-4444-8555-666677778888, clientSecret: {env: GONE}}}
 redis: {r: {sentinel: {master: m, addresses: ["h:1"], password: {env: GONE}}, password: {file: f}}}
+prometheus: {p: {url: "http://p", bearer: {env: GONE}}, q: {url: "http://q", basic: {username: u, password: {file: f}}}}
 commands: {c: {path: /bin/true, env: {A: text, B: {env: GONE}}}}
 reporters: {webhook: {w: {url: "https://e/", auth: {bearer: {env: GONE}}, signature: {env: GONE}}}}
 api: {auth: {tokens: [{name: t, role: admin, token: {env: GONE}}]}}
