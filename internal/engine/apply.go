@@ -144,6 +144,8 @@ func (s *State) applyToRun(id string, ev Event, at time.Time) error {
 		ep.Runs = with(ep.Runs, id)
 	case RunMerged:
 		s.merge(r, s.Runs[e.Into])
+		// The one that goes on may stand, and so be none at work.
+		s.freed(r, at)
 	case RunAllowed:
 		s.allowed(r, e, at)
 	case RunStanding:

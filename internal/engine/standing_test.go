@@ -250,6 +250,24 @@ func TestWhatARestoreCountsFor(t *testing.T) {
 	w.says("task.answered", "run.allowed", "task.issued")
 }
 
+// A start on another name of what stands is none at work once that is known.
+func TestMergingIntoWhatStands(t *testing.T) {
+	w := newWorld(t, nightly(), guarded(engine.Guards{Requires: []engine.Requirement{{Rule: "nightly", State: engine.RuleIdle}}}))
+	w.shut("a")
+	w.send(night("pod-a"))
+	pod := w.task(engine.TaskPlan)
+	w.send(firing("b"))
+	w.planOn(w.taskOf("down"), service("b"))
+	w.held(engine.GuardRequires)
+	w.pass(time.Second)
+	w.planOn(pod, service("a"))
+	w.says("task.answered", "run.merged", "run.allowed", "task.issued")
+	w.send(resolved(night("a")))
+	w.says("alert.resolved") // the other start goes on
+	w.send(resolved(night("pod-a")))
+	w.says("alert.resolved", "undo.started", "task.issued")
+}
+
 // A restore shows that a rule can be trusted, while others of its runs go on.
 func TestARestoreClosesTheBreaker(t *testing.T) {
 	rule := nightly()
