@@ -203,6 +203,12 @@ func TestCluster(t *testing.T) {
 	nodes[2].kill(t)
 	_, err := cleaner.Execute(t.Context(), task("many", `{"all": true}`), p)
 	wantClass(t, err, engine.ClassRetryable, "")
+	eventually(t, "the others have noticed", func() bool {
+		text, err := nodes[1].admin.ClusterInfo(t.Context()).Result()
+		return err == nil && strings.Contains(text, "cluster_state:fail")
+	})
+	_, err = cleaner.Execute(t.Context(), task("many", `{"all": true}`), p)
+	wantClass(t, err, engine.ClassRetryable, "of its 16384 slots")
 	if got := nodes[0].size(t) + nodes[1].size(t); got == 0 {
 		t.Error("a part of the cluster was flushed")
 	}
