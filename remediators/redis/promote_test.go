@@ -1,11 +1,13 @@
 package redis_test
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/internal/lab"
@@ -203,34 +205,74 @@ func TestUndoOfAPromotion(t *testing.T) {
 	a.inStep(t, primary)
 }
 
-// TestUndoLosesNoWrite has a client write while the server is made a replica again:
-// what was acknowledged to it must not be lost.
+// TestUndoLosesNoWrite has a client write right before the server is made a replica
+// again: what was acknowledged to it must not be lost.
 func TestUndoLosesNoWrite(t *testing.T) {
 	t.Parallel()
-	primary, a, _, promote := trio(t)
-	one, back := task("a", `{"force": true}`), 0
-	for round := range 25 {
-		a.follow(t, primary)
-		p := must(promote.Plan(t.Context(), one))(t)
-		o := must(promote.Execute(t.Context(), one, p))(t)
-		undo := task("a", "")
-		undo.Undoes, undo.Plan = one.ID, &p
-		wrote := make(chan error, 1)
-		go func() {
-			timer := time.NewTimer(time.Duration(round) * 150 * time.Microsecond)
-			defer timer.Stop()
-			<-timer.C
-			wrote <- a.admin.Set(t.Context(), "written", "x", 0).Err()
-		}()
-		err, writeErr := promote.Undo(t.Context(), undo, o), <-wrote
-		if err == nil && writeErr == nil {
-			t.Fatalf("round %d: it was made a replica, and a write was acknowledged", round)
-		}
-		if err == nil {
-			back++
-		}
+	primary, a := boxOf(t), boxOf(t)
+	a.follow(t, primary)
+	one, wrote := task("a", `{"force": true}`), make(chan error, 1)
+	direct := redis.NewPromote(redis.Instances{"a": at(t, a.Address())})
+	p := must(direct.Plan(t.Context(), one))(t)
+	o := must(direct.Execute(t.Context(), one, p))(t)
+	relayed := relay(t, a, func() {
+		go func() { wrote <- a.admin.Set(t.Context(), "written", "x", 0).Err() }()
+		eventually(t, "the write is done, or waits", func() bool { return a.calls(t, "set") > 0 || a.info(t, "blocked_clients") == "1" })
+	})
+	undo := task("a", "")
+	undo.Undoes, undo.Plan = one.ID, &p
+	if err := redis.NewPromote(redis.Instances{"a": at(t, relayed)}).Undo(t.Context(), undo, o); err != nil {
+		t.Fatal(err)
 	}
-	t.Logf("made a replica again in %d of 25 rounds", back)
+	if err := <-wrote; err == nil {
+		t.Error("it was made a replica, and a write right before was acknowledged")
+	}
+	a.inStep(t, primary)
+}
+
+// relay passes commands on to a server, and does something before each that changes
+// it.
+func relay(t *testing.T, to box, before func()) (address string) {
+	t.Helper()
+	listen := must((&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"))(t)
+	var all sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listen.Close()
+		all.Wait()
+	})
+	all.Go(func() {
+		for {
+			client, err := listen.Accept()
+			if err != nil {
+				return // the test is over
+			}
+			server, err := net.Dial("tcp", to.Address())
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			all.Go(func() {
+				_, _ = io.Copy(client, server)
+				_ = client.Close()
+			})
+			all.Go(func() {
+				defer func() { _ = server.Close() }()
+				for requests := bufio.NewReader(client); ; {
+					request, changes, err := next(requests)
+					if changes {
+						before()
+					}
+					if err == nil {
+						_, err = server.Write(request)
+					}
+					if err != nil {
+						return // either end has closed
+					}
+				}
+			})
+		}
+	})
+	return listen.Addr().String()
 }
 
 // TestPromoteIsObserved has the replica killed at once after it was told.
