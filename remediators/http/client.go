@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -27,23 +26,34 @@ const (
 type Client struct {
 	http      *http.Client
 	userAgent string
+	roots     *x509.CertPool
+	egress    Egress
 }
 
 // NewClient makes a client that shows itself as paramedic/VERSION. Roots are the
 // authorities that servers' certificates are checked against; nil means the
-// system's. Proxies are taken from the environment, as usual.
+// system's. Proxies are taken from the environment, as usual. Requests go anywhere
+// that the zero [Egress] allows.
 func NewClient(version string, roots *x509.CertPool) *Client {
+	return (&Client{userAgent: "paramedic/" + version, roots: roots}).Within(Egress{})
+}
+
+// Within is a client like c whose requests go where egress allows. Of what goes through
+// a proxy, only the name in the URL can be looked at.
+func (c *Client) Within(egress Egress) *Client {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &Client{
-		userAgent: "paramedic/" + version,
+		userAgent: c.userAgent,
+		roots:     c.roots,
+		egress:    egress,
 		http: &http.Client{
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{
 				Proxy:                  http.ProxyFromEnvironment,
-				DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+				DialContext:            egress.dial,
 				TLSHandshakeTimeout:    dialTimeout,
-				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.roots},
 				DisableKeepAlives:      true,
 				Protocols:              &protocols,
 				MaxResponseHeaderBytes: maxHeader,
@@ -80,8 +90,18 @@ func (e *sendError) untrusted() bool {
 	return ok
 }
 
+// denied says that the request may not go where it should.
+func (e *sendError) denied() bool {
+	_, ok := errors.AsType[*deniedError](e.err)
+	return ok
+}
+
 // send sends req once. The error is a *sendError.
 func (c *Client) send(ctx context.Context, req *http.Request) (answer, error) {
+	ctx, err := c.egress.proxy(ctx, req)
+	if err != nil {
+		return answer{}, &sendError{err: err}
+	}
 	var connected atomic.Bool
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },

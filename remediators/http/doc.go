@@ -9,6 +9,12 @@
 // sent is sent once. Until there is a connection, nothing was sent; from then on
 // the server may have acted on it.
 //
+// A client asks only where its [Egress] allows, and none asks a link-local address or
+// a cloud's metadata service that is not listed; that is looked at when the address is
+// known and before anything is sent.
+//
+// The presets of spring stand for endpoints of Spring Boot's Actuator.
+//
 // No secret is repeated: URLs are shown without user and query values, headers
 // without their values, bodies not at all.
 //

@@ -51,6 +51,7 @@ func (d duration) or(fallback time.Duration) time.Duration {
 type requestParams struct {
 	Method         string            `json:"method"`
 	URL            string            `json:"url"`
+	Spring         string            `json:"spring"`
 	Headers        map[string]string `json:"headers"`
 	Body           *string           `json:"body"`
 	JSON           json.RawMessage   `json:"json"`
@@ -65,10 +66,11 @@ type requestParams struct {
 const requestSchema = `{
   "type": "object",
   "additionalProperties": false,
-  "required": ["method", "url"],
+  "required": ["url"],
   "properties": {
     "method": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]},
     "url": {"type": "string", "minLength": 1, "description": "http or https. Redirects are not followed."},
+    "spring": {"enum": ["caches", "refresh"], "description": "Instead of method and body: clear all caches, or read the configuration anew, by the actuator of the Spring Boot service at url."},
     "headers": {"type": "object", "additionalProperties": {"type": "string"}, "description": "Idempotency-Key is set by itself, to the task's id."},
     "body": {"type": "string", "maxLength": 262144, "description": "Sent as it is."},
     "json": {"description": "Sent as JSON."},
@@ -77,7 +79,10 @@ const requestSchema = `{
     "idempotent": {"type": "boolean", "default": false, "description": "Sending it twice does what sending it once does, so it may be tried again. True by itself for GET, HEAD, PUT and DELETE."},
     "idempotencyKey": {"type": "boolean", "default": false, "description": "The server acts once on requests with one Idempotency-Key, so the same task may be sent again if its outcome is unknown."}
   },
-  "not": {"required": ["body", "json"]},
+  "oneOf": [
+    {"required": ["method"], "not": {"anyOf": [{"required": ["spring"]}, {"required": ["body", "json"]}]}},
+    {"required": ["spring"], "not": {"anyOf": [{"required": ["method"]}, {"required": ["body"]}, {"required": ["json"]}]}}
+  ],
   ` + expectDefs + `
 }`
 
@@ -119,12 +124,17 @@ func requestParamsOf(raw json.RawMessage) (requestParams, error) {
 	if err := decodeStrict(raw, &p); err != nil {
 		return p, err
 	}
-	if _, ok := methods()[p.Method]; !ok {
-		return p, fmt.Errorf("method is %q, want one of %v", p.Method, slices.Sorted(maps.Keys(methods())))
-	}
 	var err error
 	if p.url, err = parseURL(p.URL); err != nil {
 		return p, err
+	}
+	if p.Spring != "" {
+		if err := p.spring(); err != nil {
+			return p, err
+		}
+	}
+	if _, ok := methods()[p.Method]; !ok {
+		return p, fmt.Errorf("method is %q, want one of %v", p.Method, slices.Sorted(maps.Keys(methods())))
 	}
 	if p.Body != nil && len(p.JSON) > 0 {
 		return p, errors.New("body and json exclude each other")

@@ -26,6 +26,7 @@ const defaultProbeTimeout = 5 * time.Second
 
 type probeParams struct {
 	URL     string            `json:"url"`
+	Spring  string            `json:"spring"`
 	Headers map[string]string `json:"headers"`
 	Timeout duration          `json:"timeout"`
 	// Certificate is how long the server's must be valid still.
@@ -39,6 +40,7 @@ const probeSchema = `{
   "required": ["url"],
   "properties": {
     "url": {"type": "string", "minLength": 1, "description": "http or https, asked with GET. Redirects are not followed."},
+    "spring": {"const": "health", "description": "Ask the actuator of the Spring Boot service at url, which must say that its status is UP unless something else is expected."},
     "headers": {"type": "object", "additionalProperties": {"type": "string"}},
     "timeout": {"type": "string", "default": "5s", "description": "For the whole answer."},
     "certificate": {"type": "string", "pattern": "^([0-9]+d|([0-9]+(\\.[0-9]+)?(h|m|s))+)$", "description": "The server's certificate, and those that vouch for it, must be valid for at least so long still, as 14d or 36h. The URL is https then."},` + expectProperties + `
@@ -65,6 +67,11 @@ func (p *Probe) Probe(ctx context.Context, _ engine.Target, raw json.RawMessage)
 	u, err := parseURL(params.URL)
 	if err != nil {
 		return check, remediators.Terminal("parameters of http: %w", err)
+	}
+	if params.Spring != "" {
+		if u, err = params.spring(u); err != nil {
+			return check, remediators.Terminal("parameters of http: %w", err)
+		}
 	}
 	if err := checkHeaders(params.Headers); err != nil {
 		return check, remediators.Terminal("parameters of http: %w", err)

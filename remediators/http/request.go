@@ -66,6 +66,9 @@ func (r *Request) Plan(_ context.Context, t engine.Task) (engine.Plan, error) {
 	if err := t.Target.Validate(); err != nil {
 		return engine.Plan{}, remediators.Terminal("%w", err)
 	}
+	if err := r.client.egress.host(p.url); err != nil {
+		return engine.Plan{}, remediators.Terminal("%s: %w", p.what(), err)
+	}
 	summary := fmt.Sprintf("send %s to %s", p.what(), t.Target.Name)
 	if n := len(p.body()); n > 0 {
 		summary += fmt.Sprintf(", with a body of %d bytes", n)
@@ -114,7 +117,7 @@ func (r *Request) Execute(ctx context.Context, t engine.Task, _ engine.Plan) (en
 func (p requestParams) unanswered(err error) error {
 	failed, ok := errors.AsType[*sendError](err)
 	switch {
-	case ok && !failed.sent && failed.untrusted():
+	case ok && !failed.sent && (failed.untrusted() || failed.denied()):
 		return remediators.Terminal("%s: not sent: %w", p.what(), err)
 	case ok && !failed.sent:
 		return remediators.Retryable(0, "%s: not sent: %w", p.what(), err)
