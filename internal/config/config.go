@@ -26,6 +26,7 @@ type Config struct {
 	Clusters       []Cluster
 	Azure          []AzureAccount
 	Redis          []Redis
+	HTTP           HTTP
 	Prometheus     []Prometheus
 	// Commands are the programs that rules may run.
 	Commands  []Command

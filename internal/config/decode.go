@@ -22,6 +22,7 @@ func (d *decoder) config(root field) Config {
 		"clusters":       func(f field) { c.Clusters = f.clusters() },
 		"azure":          func(f field) { c.Azure = f.azure() },
 		"redis":          func(f field) { c.Redis = f.redis() },
+		"http":           func(f field) { c.HTTP = f.http() },
 		"commands":       func(f field) { c.Commands = f.commands() },
 		"reporters":      func(f field) { c.Reporters = f.reporters(c.Reporters) },
 		"worker": func(f field) {
