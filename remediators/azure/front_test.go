@@ -84,13 +84,19 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(http.StatusOK, `{"value": [`+strings.Join(f.events, ",")+`]}`)(w, r)
 		return
 	}
-	if body, ok := f.lists[r.URL.Path]; ok && !change {
+	if body, ok := f.lists[r.URL.Path]; ok && !change && body != "" {
 		reply(http.StatusOK, body)(w, r)
 		return
 	}
+	if body, ok := f.lists[r.URL.Path]; ok && body == "" {
+		refusal(http.StatusNotFound, "ResourceGroupNotFound", "There is no such resource group.")(w, r)
+		return
+	}
 	for _, to := range f.routes {
-		rest, ok := strings.CutPrefix(path, group)
-		if ok && (!poll && to.method == r.Method || poll && to.method != http.MethodGet) && regexp.MustCompile("^(?:"+to.path+")$").MatchString(rest) {
+		_, rest, ok := strings.Cut(path, "/resourceGroups/")
+		_, rest, in := strings.Cut(rest, "/")
+		rest = "/" + rest
+		if ok && in && (!poll && to.method == r.Method || poll && to.method != http.MethodGet) && regexp.MustCompile("^(?:"+to.path+")$").MatchString(rest) {
 			f.pass(w, r, to, path)
 			return
 		}
