@@ -71,6 +71,20 @@ func (b *Bus) EnsureWork(ctx context.Context, group string, ackWait time.Duratio
 	})
 }
 
+// WorkLeft is how many tasks of a group are waiting or in somebody's hands.
+func (b *Bus) WorkLeft(ctx context.Context, group string) (uint64, error) {
+	var left uint64
+	err := b.retry(ctx, "work consumer "+group, func(ctx context.Context) error {
+		c, err := b.js.Consumer(ctx, StreamWork, group)
+		if err == nil {
+			info := c.CachedInfo()
+			left = info.NumPending + uint64(max(info.NumAckPending, 0))
+		}
+		return err
+	})
+	return left, err
+}
+
 // bind finds what the hub has made for the group that is joined.
 func (b *Bus) bind(ctx context.Context) error {
 	if err := checkWork(b.cfg.Join, "join"); err != nil {

@@ -32,7 +32,8 @@ const VerifyAction = "verify"
 // from being done.
 func VerifyGroup(group string) string { return group + "-verify" }
 
-// Task is one message to a worker. Its JSON form is the worker protocol.
+// Task is what a worker is asked for. Its JSON form, in an Order, is the worker
+// protocol.
 type Task struct {
 	// ID is unique for ever: run, attempt, action, kind and try.
 	ID   string   `json:"id"`
@@ -65,6 +66,17 @@ type Task struct {
 	// Timeout bounds one call of the remediator, nanoseconds.
 	Timeout time.Duration `json:"timeout"`
 }
+
+// Order is a task as it travels on WORK: with what every worker would have to
+// work out alike.
+type Order struct {
+	Task
+	// Scopes are those of the kill switch that stop the task.
+	Scopes []string `json:"scopes"`
+}
+
+// Order is the task as it is sent to a worker.
+func (t Task) Order() Order { return Order{Task: t, Scopes: Scopes(t.Rule, t.Target)} }
 
 // ProbeTask is one probe of a verification, rendered.
 type ProbeTask struct {

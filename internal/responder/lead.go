@@ -76,7 +76,7 @@ func (r *Responder) republish(ctx context.Context) error {
 }
 
 func (r *Responder) publishTask(ctx context.Context, t engine.Task) error {
-	data, err := json.Marshal(t)
+	data, err := json.Marshal(t.Order())
 	if err != nil {
 		return fmt.Errorf("task %s: %w", t.ID, err)
 	}
