@@ -88,14 +88,14 @@ func (c *Client) autoscalers(ctx context.Context, namespace string) (*autoscalin
 	return &list, err
 }
 
-// patchOnce sends one merge patch of an object of the group apps, and returns
-// the API server's answer as it came.
+// patchOnce sends one patch of an object of the group apps, and returns the API
+// server's answer as it came.
 //
 // It is sent once. By default a request is repeated that was answered with 429
 // or a 5xx and Retry-After; the second answer, a conflict with the first, would
 // then hide that the change was made.
-func (c *Client) patchOnce(ctx context.Context, kind, namespace, name string, body []byte) ([]byte, error) {
-	answer := c.apps.Patch(types.MergePatchType).MaxRetries(0).
+func (c *Client) patchOnce(ctx context.Context, as types.PatchType, kind, namespace, name string, body []byte) ([]byte, error) {
+	answer := c.apps.Patch(as).MaxRetries(0).
 		Namespace(namespace).Resource(resource(kind)).Name(name).
 		Param("fieldManager", fieldManager).
 		Body(body).Do(ctx)

@@ -31,6 +31,7 @@ const (
 	scaler    = "scaler"
 	prober    = "prober"
 	watcher   = "watcher"
+	roller    = "roller"
 )
 
 const korea = "korea"
@@ -47,11 +48,12 @@ type bed struct {
 // TestOnRealCluster has everything that needs one, so that one is enough.
 func TestOnRealCluster(t *testing.T) {
 	t.Parallel()
-	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher})}
+	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller})}
 	b.allow(t, restarter, &kubernetes.Restart{})
 	b.allow(t, scaler, &kubernetes.Scale{})
 	b.allow(t, prober, &kubernetes.Rollout{})
 	b.allow(t, watcher, kubernetes.WatchOptions{})
+	b.allow(t, roller, &kubernetes.Rollback{})
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *bed)
@@ -72,6 +74,11 @@ func TestOnRealCluster(t *testing.T) {
 		{"scale undoes only what it shows", scaleUndoesWhatItShows},
 		{"plans tell health", plansTellHealth},
 		{"rollout", rollouts},
+		{"rollback conforms", rollbackConforms},
+		{"rollback conforms on a DaemonSet", rollbackConformsOnDaemonSet},
+		{"rollback goes back", rollbackGoesBack},
+		{"rollback of a StatefulSet and a DaemonSet", rollbackOfTheOthers},
+		{"rollback refuses", rollbackRefuses},
 		{"watch tells rollouts", watchTellsRollouts},
 		{"watch tells what is held up", watchTellsHeldUp},
 		{"watch takes no rollout for another", watchTakesNoRolloutForAnother},

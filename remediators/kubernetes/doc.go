@@ -22,8 +22,8 @@
 // proof into an unknown.
 //
 // Use: connect to each cluster with [Connect], collect the clients in
-// [Clusters], and hand these to [NewRestart], [NewScale] and [NewRollout].
-// [ClusterRole] makes the smallest role that they need.
+// [Clusters], and hand these to [NewRestart], [NewScale], [NewRollback] and
+// [NewRollout]. [ClusterRole] makes the smallest role that they need.
 //
 // # Watching rollouts
 //

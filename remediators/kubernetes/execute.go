@@ -8,9 +8,15 @@ import (
 )
 
 // execute makes the one change that a task is for: spec is merged into the
-// planned object's, fenced by the version that the plan saw and marked with the
-// task. A change that was refused is judged by settle.
+// planned object's.
 func (c Clusters) execute(ctx context.Context, t engine.Task, p engine.Plan, spec map[string]any) error {
+	return c.carryOut(ctx, t, p, func(context.Context, *Client) (change, error) { return change{spec: spec}, nil })
+}
+
+// carryOut makes a change of the planned object, fenced by the version that the
+// plan saw and marked with the task. A change that was refused is judged by settle.
+// What is to be changed may have to be read first, but not for a task that is done.
+func (c Clusters) carryOut(ctx context.Context, t engine.Task, p engine.Plan, what func(context.Context, *Client) (change, error)) error {
 	client, err := c.client(p.Target)
 	if err != nil {
 		return err
@@ -22,7 +28,12 @@ func (c Clusters) execute(ctx context.Context, t engine.Task, p engine.Plan, spe
 	if err := seen.Tasks.notYet(t.ID, p.Target); err != nil {
 		return err
 	}
-	err = change{seen: seen, task: t.ID, spec: spec}.send(ctx, client, p.Target.Kind, p.Target.Namespace, p.Target.Name)
+	made, err := what(ctx, client)
+	if err != nil {
+		return err
+	}
+	made.seen, made.task = seen, t.ID
+	err = made.send(ctx, client, p.Target.Kind, p.Target.Namespace, p.Target.Name)
 	if conflict, ok := errors.AsType[conflictError](err); ok {
 		return settle(ctx, client, t.ID, p.Target, conflict)
 	}

@@ -147,6 +147,32 @@ func (r *record) revision(of owner) (revision, bool) {
 	return made, true
 }
 
+// essence is what a template has in common with those that only a restart tells
+// from it: all but the marks of restarts.
+func (r revision) essence() (string, error) {
+	pods, err := r.pods()
+	if err != nil {
+		return "", err
+	}
+	delete(pods.Annotations, RestartedAnnotation)
+	delete(pods.Annotations, TaskAnnotation)
+	return templateOf(pods)
+}
+
+// restarts reports whether it has the template of the one before, which may be nil,
+// but for the marks of a restart.
+func (r revision) restarts(before *revision) (bool, error) {
+	if before == nil {
+		return false, nil
+	}
+	mine, err := r.essence()
+	if err != nil {
+		return false, err
+	}
+	others, err := before.essence()
+	return mine == others, err
+}
+
 // templateOf is what a Deployment's own template and its ReplicaSet's have in
 // common if the one was made from the other: all but the controller's label.
 func templateOf(pods corev1.PodTemplateSpec) (string, error) {

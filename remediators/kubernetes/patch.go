@@ -1,14 +1,17 @@
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tripgen/paramedic/remediators"
 )
@@ -23,13 +26,19 @@ type change struct {
 	task string
 	// spec is merged into the object's.
 	spec map[string]any
+	// annotations are further ones of the object.
+	annotations map[string]any
+	// as is the kind of the patch; empty means a merge patch.
+	as types.PatchType
 }
 
 func (c change) body() ([]byte, error) {
+	annotations := c.seen.Tasks.add(c.task).annotations()
+	maps.Copy(annotations, c.annotations)
 	b, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{
 			"resourceVersion": c.seen.ResourceVersion,
-			"annotations":     c.seen.Tasks.add(c.task).annotations(),
+			"annotations":     annotations,
 		},
 		"spec": c.spec,
 	})
@@ -56,7 +65,7 @@ func (c change) send(ctx context.Context, client *Client, kind, namespace, name 
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	})
-	answer, err := client.patchOnce(ctx, kind, namespace, name, body)
+	answer, err := client.patchOnce(ctx, cmp.Or(c.as, types.MergePatchType), kind, namespace, name, body)
 	const format = "patch %s %s/%s: %w"
 	switch code := status(err); {
 	case err == nil:

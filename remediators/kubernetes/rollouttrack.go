@@ -21,9 +21,10 @@ type tracked struct {
 	// before the first read.
 	revision *revision
 	history  string
-	// template and images are the revision's.
+	// template and images are the revision's, restart is whether it is but a restart.
 	template string
 	images   []string
+	restart  bool
 	// state is what was told last; the zero value if nothing.
 	state RolloutState
 	// first is when this rollout was told first.
@@ -120,7 +121,7 @@ func (w *rolloutWatch) read(ctx context.Context, t *tracked) error {
 		w.unread[uid] = nil
 		return nil
 	}
-	found, err := w.client.current(ctx, t.sight)
+	found, before, err := w.client.current(ctx, t.sight)
 	if apierrors.IsForbidden(err) {
 		return remediators.Terminal("watch rollouts: %w; give its user this right, or the whole role that the watch needs", err)
 	}
@@ -141,21 +142,24 @@ func (w *rolloutWatch) read(ctx context.Context, t *tracked) error {
 	if t.template, err = templateOf(pods); err != nil {
 		return err
 	}
+	if t.restart, err = found.restarts(before); err != nil {
+		return err
+	}
 	t.images = imagesOf(pods)
 	t.revision, t.history = found, t.sight.history()
 	return nil
 }
 
-// current reads the revision that a workload is rolled out to, as it is seen. It
-// is nil if the workload has changed since, or its history has not come up yet;
-// another sight of it will follow.
-func (c *Client) current(ctx context.Context, s sight) (*revision, error) {
+// current reads the revision that a workload is rolled out to, as it is seen, and
+// the one before. It is nil if the workload has changed since, or its history has
+// not come up yet; another sight of it will follow.
+func (c *Client) current(ctx context.Context, s sight) (found, before *revision, err error) {
 	if s.hint == "" && s.kind != kindDaemonSet {
-		return nil, nil // nothing is rolled out yet
+		return nil, nil, nil // nothing is rolled out yet
 	}
 	all, err := c.history(ctx, s.owner)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	i := slices.IndexFunc(all, func(r revision) bool {
 		if s.kind == kindDeployment {
@@ -166,23 +170,26 @@ func (c *Client) current(ctx context.Context, s sight) (*revision, error) {
 	if s.kind == kindDaemonSet {
 		i = len(all) - 1 // its status does not name the revision
 	}
-	switch {
-	case i < 0:
-		return nil, nil
-	case s.kind == kindDeployment:
-		return &all[i], nil // by its number: a later rollout would have given it another
+	if i < 0 {
+		return nil, nil, nil
+	}
+	if i > 0 {
+		before = &all[i-1]
+	}
+	if s.kind == kindDeployment {
+		return &all[i], before, nil // by its number: a later rollout would have given it another
 	}
 	// The history is of the sight only if the spec was the same before and after.
 	again, err := getWorkload(ctx, c, s.kind, s.namespace, s.name)
 	switch {
 	case status(err) == http.StatusNotFound:
-		return nil, nil
+		return nil, nil, nil
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case again.meta.UID != s.uid || again.meta.Generation != s.progress.generation:
-		return nil, nil
+		return nil, nil, nil
 	}
-	return &all[i], nil
+	return &all[i], before, nil
 }
 
 // next is the state now, and sets when time alone will change it.
@@ -191,7 +198,7 @@ func (t *tracked) next(now time.Time, deadline time.Duration) RolloutState {
 	next := RolloutState{
 		Kind: s.kind, Namespace: s.namespace, Name: s.name, UID: string(s.uid),
 		Rollout: r.rollout(), Revision: strconv.FormatInt(r.number, 10), Generation: s.progress.generation,
-		Images: t.images, Phase: RolloutStarted, Reason: s.halted,
+		Images: t.images, Restart: t.restart, Phase: RolloutStarted, Reason: s.halted,
 	}
 	same := was.Rollout == next.Rollout
 	if !same {

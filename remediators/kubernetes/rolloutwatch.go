@@ -54,7 +54,10 @@ type RolloutState struct {
 	// Images are those of the template that is rolled out, sorted, with those of init
 	// containers.
 	Images []string
-	Phase  RolloutPhase
+	// Restart says that only the marks of a restart tell the template from the one
+	// before: [Restart]'s, or those of `kubectl rollout restart`.
+	Restart bool
+	Phase   RolloutPhase
 	// Reason says why a rollout is stuck, or will not go on before somebody does
 	// something: a paused Deployment, a StatefulSet with a partition, pods that are
 	// replaced only once deleted. Those are never stuck.

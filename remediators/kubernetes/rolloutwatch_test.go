@@ -130,7 +130,9 @@ func forwardOnly(t *testing.T, states []kubernetes.RolloutState) {
 const (
 	newImage = `{"spec": {"template": {"metadata": {"labels": {"lab.paramedic.dev/behaviour": null}}, "spec": {"containers": [{"name": "main", "image": "registry.invalid/new:2"}]}}}}`
 	oldImage = `{"spec": {"template": {"metadata": {"labels": {"lab.paramedic.dev/behaviour": null}}, "spec": {"containers": [{"name": "main", "image": "registry.invalid/old:1"}]}}}}`
-	badImage = `{"spec": {"template": {"metadata": {"labels": {"lab.paramedic.dev/behaviour": "never-ready"}}}}}`
+	// oldImageOnly takes the marks of a restart away, too.
+	oldImageOnly = `{"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": null, "paramedic.dev/task": null}}, "spec": {"containers": [{"name": "main", "image": "registry.invalid/old:1"}]}}}}`
+	badImage     = `{"spec": {"template": {"metadata": {"labels": {"lab.paramedic.dev/behaviour": "never-ready"}}}}}`
 )
 
 // workloads makes one of each kind, with the old image.
@@ -202,10 +204,17 @@ func watchTellsOneKind(t *testing.T, b *bed, client *kubernetes.Client, first *w
 		t.Errorf("the second rollout: %+v", two)
 	}
 
+	// A restart is told from it.
+	restarted(t, kubernetes.NewRestart(b.clusters(t, restarter), time.Now), "restart-"+at.Name, at)
+	again := first.reaches(t, at.Name, kubernetes.RolloutComplete, one, two)
+	if one.Restart || two.Restart || !again.Restart || !slices.Equal(again.Images, two.Images) {
+		t.Errorf("a restart: %+v", again)
+	}
+
 	// Back to the first template is another rollout than the first.
-	b.patchPods(t, at, oldImage)
-	three := first.reaches(t, at.Name, kubernetes.RolloutComplete, one, two)
-	if three.Revision != "3" || !slices.Equal(three.Images, images) {
+	b.patchPods(t, at, oldImageOnly)
+	three := first.reaches(t, at.Name, kubernetes.RolloutComplete, one, two, again)
+	if three.Revision != "4" || three.Restart || !slices.Equal(three.Images, images) {
 		t.Errorf("the rollout back: %+v", three)
 	}
 
@@ -235,8 +244,8 @@ func watchTellsOneKind(t *testing.T, b *bed, client *kubernetes.Client, first *w
 	// Stuck is not the end.
 	b.patchPods(t, at, newImage)
 	b.deleteBroken(t, at.Namespace)
-	five := second.reaches(t, at.Name, kubernetes.RolloutComplete, one, two, three, four)
-	if five.Revision != "5" {
+	five := second.reaches(t, at.Name, kubernetes.RolloutComplete, one, two, again, three, four)
+	if five.Revision != "6" {
 		t.Errorf("the fifth rollout: %+v", five)
 	}
 	b.remove(t, at)

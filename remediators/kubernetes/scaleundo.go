@@ -3,21 +3,10 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
 )
-
-// undoSuffix, behind the id of the task that is undone, is what an undo marks the
-// object with. It is the same for every undo task of that one, so that none of
-// them puts back what another already has.
-const undoSuffix = "#undo"
-
-// undoTries is how often one call tries to write an object that its controllers
-// write too: they report a rollout's status a few times a second.
-const undoTries = 5
 
 // Undo implements [remediators.Undoer]. An outcome that was observed has no
 // Before; t.Plan, the plan that was executed, then tells the same. Undo refuses,
@@ -28,33 +17,10 @@ func (s *Scale) Undo(ctx context.Context, t engine.Task, o engine.Outcome) error
 	if err != nil {
 		return err
 	}
-	client, err := s.clusters.client(done.Target)
-	if err != nil {
-		return err
-	}
-	var conflict conflictError
-	for try := 1; ; try++ {
-		w, err := getWorkload(ctx, client, done.Target.Kind, done.Target.Namespace, done.Target.Name)
-		switch {
-		case err != nil && try > 1:
-			return remediators.UnknownOutcome("%w; then: %w", conflict, err)
-		case err != nil:
-			return err
-		}
-		if back, err := done.isBack(w, t.Undoes); back || err != nil {
-			return err
-		}
-		if try > undoTries {
-			// What was refused stays refused, and the object does not show the mark.
-			return remediators.Retryable(time.Second, "%s is written all the time: %w", w, conflict)
-		}
-		c := change{seen: preconditionOf(&w.meta), task: t.Undoes + undoSuffix, spec: map[string]any{"replicas": done.From}}
-		err = c.send(ctx, client, w.kind, w.meta.Namespace, w.meta.Name)
-		var refused bool
-		if conflict, refused = errors.AsType[conflictError](err); !refused {
-			return err
-		}
-	}
+	return s.clusters.putBack(ctx, t, done.Target, func(_ context.Context, _ *Client, w *workload) (change, bool, error) {
+		back, err := done.isBack(w, t.Undoes)
+		return change{spec: map[string]any{"replicas": done.From}}, back, err
+	})
 }
 
 // isBack reports whether an object shows that a task was undone, or why it cannot

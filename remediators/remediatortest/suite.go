@@ -78,17 +78,24 @@ func (s *suite) complete(task engine.Task, kind engine.TaskKind) engine.Task {
 	return task
 }
 
-// planned plans a scene's task, which must be possible.
+// planned plans a scene's task, which must be possible, again where the target's own
+// controllers are still at what was done before.
 func (s *suite) planned(t *testing.T, scene Scene) (engine.Task, engine.Plan) {
 	t.Helper()
 	task := s.task(scene)
-	p, err := s.watch(t).plan(t.Context(), task)
-	if err != nil {
-		t.Fatalf("plan: %v", err)
+	pause := time.NewTicker(100 * time.Millisecond)
+	defer pause.Stop()
+	for try := 1; ; try++ {
+		p, err := s.watch(t).plan(t.Context(), task)
+		if err == nil {
+			task.Target, task.Plan = p.Target, &p
+			return task, p
+		}
+		if remediators.ClassOf(err) != engine.ClassRetryable || try == 100 {
+			t.Fatalf("plan, try %d: %v (%s)", try, err, remediators.ClassOf(err))
+		}
+		<-pause.C
 	}
-	task.Target = p.Target
-	task.Plan = &p
-	return task, p
 }
 
 // applied plans and executes a scene's task, again where the target was written
