@@ -35,6 +35,7 @@ func newDNSRecord(accounts Accounts, z zones) *DNSRecord {
 	return &DNSRecord{setter: setter{
 		accounts: accounts,
 		kinds:    []string{z.kind() + "/A"},
+		fenced:   true,
 		open:     func(at place, _ string) setting { return recordSetting{at: at, zones: z} },
 	}, zones: z}
 }

@@ -231,3 +231,23 @@ func TestDNSPlans(t *testing.T) {
 		t.Errorf("registered by itself: %v", err)
 	}
 }
+
+func TestWithoutAnETagNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	n, f := newNames(t)
+	n.set("www", 300, "192.0.2.1")
+	action := NewDNSRecord(Accounts{"default": f.direct()})
+	task := engine.Task{ID: "t", Target: resource(publicZone), Params: json.RawMessage(`{"name": "www", "addresses": ["192.0.2.9"]}`)}
+	p, err := action.Plan(t.Context(), task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Precondition = json.RawMessage(strings.Replace(string(p.Precondition), `"etag"`, `"other"`, 1))
+	if _, err := action.Execute(t.Context(), task, p); remediators.ClassOf(err) != engine.ClassTerminal || n.effects["www"] != 0 {
+		t.Errorf("%v, after %d changes", err, n.effects["www"])
+	}
+	task.Target, task.Undoes = p.Target, "x"
+	if err := action.Undo(t.Context(), task, engine.Outcome{Before: p.Precondition}); remediators.ClassOf(err) != engine.ClassTerminal || n.effects["www"] != 0 {
+		t.Errorf("%v, after %d changes", err, n.effects["www"])
+	}
+}

@@ -32,6 +32,7 @@ func newScale(accounts Accounts, f fleet) *Scale {
 	return &Scale{setter: setter{
 		accounts: accounts,
 		kinds:    []string{f.kind()},
+		fenced:   true,
 		open:     func(at place, _ string) setting { return countSetting{at: at, fleet: f} },
 	}, fleet: f}
 }

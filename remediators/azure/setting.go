@@ -65,6 +65,7 @@ type intent struct {
 type setter struct {
 	accounts Accounts
 	kinds    []string // that a canonical target may be of
+	fenced   bool     // whether there must be an ETag
 	open     func(at place, key string) setting
 }
 
@@ -92,6 +93,10 @@ func (s setter) found(t engine.Target, raw json.RawMessage) (place, setting, int
 	}
 	if err := json.Unmarshal(raw, &in); err != nil || len(in.To) == 0 || len(in.From.Value) == 0 {
 		return at, nil, in, remediators.Terminal("azure: %s: it is not said what was there and what is to be: %q", t, raw)
+	}
+	if s.fenced && in.From.ETag == "" {
+		// Without it Azure would accept the change whatever was there.
+		return at, nil, in, remediators.Terminal("azure: %s: what was there has no ETag: %q", t, raw)
 	}
 	return at, s.open(at, in.Key), in, nil
 }
