@@ -88,7 +88,7 @@ func plural(n int, noun string) string {
 
 // buildCatalog is what rules may use of this build.
 func buildCatalog() (rules.Catalog, error) {
-	tools, err := app.NewTools(nil, time.Now, buildVersion())
+	tools, err := app.NewTools(app.Systems{}, time.Now, buildVersion())
 	if err != nil {
 		return rules.Catalog{}, err
 	}

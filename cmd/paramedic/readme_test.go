@@ -18,7 +18,7 @@ import (
 // TestTheReferenceIsGood compiles every rule set that the language's reference shows.
 func TestTheReferenceIsGood(t *testing.T) {
 	t.Parallel()
-	tools, err := app.NewTools(nil, time.Now, "test")
+	tools, err := app.NewTools(app.Systems{}, time.Now, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestTheExamplesOfTheREADMEAreGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(text), -1)
-	tools, err := app.NewTools(nil, time.Now, "test")
+	tools, err := app.NewTools(app.Systems{}, time.Now, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/tripgen/paramedic/internal/responder"
 	"github.com/tripgen/paramedic/internal/web"
 	"github.com/tripgen/paramedic/receiver"
-	"github.com/tripgen/paramedic/remediators/azure"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
 )
 
@@ -65,8 +64,7 @@ type App struct {
 	bus       *bus.Bus
 	responder *responder.Responder
 	rules     *reload.Watcher
-	clusters  kubernetes.Clusters
-	accounts  azure.Accounts
+	systems   Systems
 	tools     Tools
 	sources   []receiver.Source
 	listener  net.Listener
@@ -155,7 +153,7 @@ func (a *App) startBus(ctx context.Context) error {
 }
 
 func (a *App) startTools(context.Context) error {
-	a.clusters = kubernetes.Clusters{}
+	clusters := kubernetes.Clusters{}
 	for _, c := range a.o.Config.Clusters {
 		if !c.Reachable() {
 			if a.has(RoleWorker) && c.Group == a.o.Config.Worker.Group {
@@ -169,13 +167,13 @@ func (a *App) startTools(context.Context) error {
 		if err != nil {
 			return fmt.Errorf("cluster %q: %w", c.Name, err)
 		}
-		a.clusters[c.Name] = client
+		clusters[c.Name] = client
 	}
 	var err error
-	if a.accounts, err = azureAccounts(a.o.Config.Azure, a.o.Version); err != nil {
+	if a.systems, err = systemsOf(a.o.Config, clusters, a.o.Version); err != nil {
 		return err
 	}
-	a.tools, err = NewTools(a.clusters, time.Now, a.o.Version)
+	a.tools, err = NewTools(a.systems, time.Now, a.o.Version)
 	return err
 }
 

@@ -5,8 +5,12 @@ import (
 
 	"github.com/tripgen/paramedic/internal/verify"
 	"github.com/tripgen/paramedic/remediators"
+	"github.com/tripgen/paramedic/remediators/azure"
+	"github.com/tripgen/paramedic/remediators/exec"
 	httpremediator "github.com/tripgen/paramedic/remediators/http"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
+	"github.com/tripgen/paramedic/remediators/prometheus"
+	"github.com/tripgen/paramedic/remediators/redis"
 	"github.com/tripgen/paramedic/remediators/tcp"
 	"github.com/tripgen/paramedic/rules"
 )
@@ -17,21 +21,43 @@ type Tools struct {
 	Probers     *verify.Registry
 }
 
-// NewTools lists them. Without clusters they can be described, not used.
-func NewTools(clusters kubernetes.Clusters, now func() time.Time, version string) (Tools, error) {
+// NewTools lists them. Those of a system that is not there can be described, not
+// used.
+func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
 	client := httpremediator.NewClient(version, nil)
 	actions, err := remediators.NewRegistry(
-		kubernetes.NewRestart(clusters, now),
-		kubernetes.NewScale(clusters),
+		kubernetes.NewRestart(s.Clusters, now),
+		kubernetes.NewScale(s.Clusters),
+		kubernetes.NewRollback(s.Clusters),
 		httpremediator.NewRequest(client, now),
+		exec.NewRun(s.Commands),
+		redis.NewClear(s.Redis, now),
+		redis.NewTTL(s.Redis, now),
+		redis.NewPromote(s.Redis),
+		azure.NewTrafficManagerEndpoint(s.Accounts),
+		azure.NewCosmosDBFailover(s.Accounts),
+		azure.NewDNSRecord(s.Accounts),
+		azure.NewPrivateDNSRecord(s.Accounts),
+		azure.NewAKSScale(s.Accounts),
+		azure.NewVMSSScale(s.Accounts),
+		azure.NewVMRestart(s.Accounts),
+		azure.NewRedisFlush(s.Accounts),
+		azure.NewRedisReboot(s.Accounts),
+		azure.NewDataFactoryRun(s.Accounts),
+		azure.NewCleanup(s.Accounts),
 	)
 	if err != nil {
 		return Tools{}, err
 	}
 	probers, err := verify.NewRegistry(
-		kubernetes.NewRollout(clusters),
+		kubernetes.NewRollout(s.Clusters),
 		httpremediator.NewProbe(client, now),
 		tcp.NewProbe(),
+		exec.NewProbe(s.Commands),
+		redis.NewProbe(s.Redis),
+		prometheus.NewProbe(s.Prometheus),
+		azure.NewTrafficManagerProbe(s.Accounts),
+		azure.NewCosmosDBProbe(s.Accounts),
 	)
 	return Tools{Remediators: actions, Probers: probers}, err
 }

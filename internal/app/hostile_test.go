@@ -93,7 +93,7 @@ func TestNoDecoderIsOverwhelmed(t *testing.T) {
 					if err == nil && len(got.Alerts) > 0 && !c.taken {
 						t.Errorf("%s, %q: took %d alerts", kind, media, len(got.Alerts))
 					}
-					if used, most := after.TotalAlloc-before.TotalAlloc, uint64(64*len(c.body)+4<<20); used > most { //nolint:gosec // a length
+					if used, most := after.TotalAlloc-before.TotalAlloc, uint64(64*len(c.body)+4<<20); used > most {
 						t.Errorf("%s, %q: %d bytes were allocated for a body of %d", kind, media, used, len(c.body))
 					}
 				}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tripgen/paramedic/internal/alert"
-	"github.com/tripgen/paramedic/internal/config"
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/internal/responder"
 	"github.com/tripgen/paramedic/internal/trigger"
@@ -49,8 +48,8 @@ func (a *App) startTriggers(ctx context.Context) error {
 		Store: a.bus.Triggers(), Inbox: a.bus, Lease: a.bus.Lease(triggerLease, a.id, triggerLeaseTTL),
 		Rules:    rulesInForce{a.responder, a.catalog()},
 		Probes:   a.tools.Probers,
-		Clusters: rolloutClusters{a.clusters, time.Now, log},
-		Accounts: costAccounts{a.accounts},
+		Clusters: rolloutClusters{a.systems.Clusters, time.Now, log},
+		Accounts: costAccounts{a.systems.Accounts},
 		Metrics:  metrics, Log: log, Now: time.Now,
 	})
 	if err != nil {
@@ -68,9 +67,9 @@ func (a *App) checkTriggers(triggers []rules.Trigger) error {
 		var err error
 		switch t.Kind {
 		case rules.TriggerRollout:
-			_, err = a.clusters.Named(t.Rollout.Cluster)
+			_, err = a.systems.Clusters.Named(t.Rollout.Cluster)
 		case rules.TriggerCost:
-			if _, err = a.accounts.Account(t.Cost.Account); err == nil && t.Cost.By != "" {
+			if _, err = a.systems.Accounts.Account(t.Cost.Account); err == nil && t.Cost.By != "" {
 				err = azure.CheckDimension(t.Cost.By)
 			}
 		case rules.TriggerProbe, rules.TriggerSchedule, rules.TriggerManual:
@@ -176,23 +175,4 @@ func (c costAccounts) Costs(ctx context.Context, account, by string) (trigger.Co
 		return trigger.Costs{}, err
 	}
 	return trigger.Costs{Currency: costs.Currency, Total: costs.Total, By: costs.By}, nil
-}
-
-// azureAccounts makes the configured accounts. It sends nothing.
-func azureAccounts(configured []config.AzureAccount, version string) (azure.Accounts, error) {
-	accounts := azure.Accounts{}
-	for _, c := range configured {
-		made := azure.AccountConfig{
-			Subscription: c.Subscription, Credential: c.Credential, Tenant: c.Tenant, ClientID: c.ClientID, Cloud: c.Cloud,
-		}
-		if c.ClientSecret.IsSet() {
-			made.ClientSecret = c.ClientSecret.Read
-		}
-		account, err := azure.Connect(made, version, time.Now)
-		if err != nil {
-			return nil, fmt.Errorf("azure account %q: %w", c.Name, err)
-		}
-		accounts[c.Name] = account
-	}
-	return accounts, nil
 }

@@ -31,6 +31,7 @@ func TestEndToEnd(t *testing.T) {
 		t.Run("the kill switch holds, and lets go", w.testKillSwitch)
 		t.Run("missing rights are said", w.testWithoutRights)
 		t.Run("an alert that no rule is for changes nothing", w.testUnmatched)
+		t.Run("a deployment is validated, and rolled back if it is bad", w.testRollouts)
 	})
 	t.Run("the ledger verifies", w.testLedger)
 }

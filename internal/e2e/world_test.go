@@ -31,6 +31,9 @@ type world struct {
 	paramedic     *e2e.Paramedic
 	alertmanagers [2]*lab.Alertmanager
 	tap           *tap
+	// program and kubeconfigs are what another Paramedic is started with.
+	program     string
+	kubeconfigs map[string]string
 }
 
 // newWorld starts it all. Paramedic's user may do what its actions say that they
@@ -53,12 +56,12 @@ func newWorld(t *testing.T) *world {
 	if t.Failed() {
 		t.FailNow()
 	}
-	may := kubernetes.ClusterRole("paramedic", &kubernetes.Restart{}, &kubernetes.Scale{}, &kubernetes.Rollout{})
+	may := kubernetes.ClusterRole("paramedic", &kubernetes.Restart{}, &kubernetes.Scale{}, &kubernetes.Rollout{}, &kubernetes.Rollback{}, kubernetes.WatchOptions{})
 	looks := kubernetes.ClusterRole("reader", &kubernetes.Rollout{})
-	kubeconfigs := map[string]string{}
+	w.program, w.kubeconfigs = <-program, map[string]string{}
 	for name, user := range map[string]string{"lab": lab.Paramedic, "read-only": lab.Outsider} {
 		var err error
-		if kubeconfigs[name], err = w.cluster.KubeconfigFor(user); err != nil {
+		if w.kubeconfigs[name], err = w.cluster.KubeconfigFor(user); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -68,7 +71,7 @@ func newWorld(t *testing.T) *world {
 	if err := e2e.Allow(ctx, w.cluster, lab.Outsider, looks); err != nil {
 		t.Fatal(err)
 	}
-	w.paramedic = startParamedic(t, <-program, kubeconfigs, rulesFile)
+	w.paramedic = startParamedic(t, w.program, w.kubeconfigs, rulesFile)
 	w.tap = newTap(t, w.paramedic)
 	w.alertmanagers = lab.RunAlertmanagerPair(t, e2e.AlertmanagerConfig(w.tap.url, w.paramedic.TokenFile, time.Second))
 	return w

@@ -20,7 +20,7 @@ func (d *decider) planned(rule *Rule) {
 		d.emit(RunMerged{Run: d.run.ID, Into: into})
 		return
 	}
-	if d.run.Attempt == 0 && !d.run.Continued && d.relapse(rule) {
+	if !d.run.Continued && rule.firstToAct() == d.run.Attempt && d.relapse(rule) {
 		return
 	}
 	if last := d.run.Plans[len(d.run.Plans)-1]; last.Noop {

@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/alert"
@@ -104,6 +105,11 @@ func (r *Rule) workers(own string, t Target) string {
 		}
 	}
 	return own
+}
+
+// firstToAct is the first rung that does anything.
+func (r *Rule) firstToAct() int {
+	return slices.IndexFunc(r.Attempts, func(a Attempt) bool { return len(a.Do) > 0 })
 }
 
 // undoes reports whether a rung puts back what it did when it fails.

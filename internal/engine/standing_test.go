@@ -83,7 +83,7 @@ func TestStandingDoesNotHold(t *testing.T) {
 		w.plan()
 		w.says("task.answered", "run.allowed", "task.issued") // neither the guard nor the budget is full
 		w.send(firing("c"))
-		w.planOn(w.taskOf("down"), service("c"))
+		w.planOn(w.taskOfDown(), service("c"))
 		w.held(engine.GuardUnless)
 		w.act()
 		w.act()
@@ -99,10 +99,10 @@ func TestStandingDoesNotHold(t *testing.T) {
 		w.plan()
 		w.plan()
 		w.send(firing("a"))
-		w.planOn(w.taskOf("down"), service("a"))
+		w.planOn(w.taskOfDown(), service("a"))
 		w.held(engine.GuardBusy)
 		w.send(firing("b"))
-		w.planOn(w.taskOf("down"), service("b"))
+		w.planOn(w.taskOfDown(), service("b"))
 		w.held(engine.GuardBudget)
 		w.act()
 		w.act()
@@ -110,15 +110,15 @@ func TestStandingDoesNotHold(t *testing.T) {
 	})
 }
 
-// taskOf is the outstanding task of a rule's one run that has one.
-func (w *world) taskOf(rule string) engine.Task {
+// taskOfDown is the outstanding task of the rule's one run that has one.
+func (w *world) taskOfDown() engine.Task {
 	w.t.Helper()
 	for _, task := range outstanding(w.st) {
-		if task.Rule == rule {
+		if task.Rule == "down" {
 			return task
 		}
 	}
-	w.t.Fatalf("rule %s has no task", rule)
+	w.t.Fatal("no run of the rule down has a task")
 	return engine.Task{}
 }
 
@@ -257,7 +257,7 @@ func TestMergingIntoWhatStands(t *testing.T) {
 	w.send(night("pod-a"))
 	pod := w.task(engine.TaskPlan)
 	w.send(firing("b"))
-	w.planOn(w.taskOf("down"), service("b"))
+	w.planOn(w.taskOfDown(), service("b"))
 	w.held(engine.GuardRequires)
 	w.pass(time.Second)
 	w.planOn(pod, service("a"))

@@ -91,6 +91,24 @@ func TestAnAttemptThatDoesNothingLooks(t *testing.T) {
 		w.send(firing("a"), other)
 		w.says("alert.opened", "run.started", "verify.started", "task.issued", "alert.opened", "run.joined")
 	})
+	t.Run("and what was mended a short while ago is for people", func(t *testing.T) {
+		r := validated()
+		r.Attempts, r.Guards.Relapse = r.Attempts[:2], time.Hour
+		w := newWorld(t, r)
+		bad := engine.Result{Checks: []engine.Check{{Kind: "http", Detail: "503"}}}
+		w.send(firing("a"))
+		w.answer(w.task(engine.TaskVerify), bad)
+		w.plan()
+		w.act()
+		w.cure(firing("a"))
+		w.pass(30 * time.Minute)
+		w.send(since(firing("a"), w.now))
+		w.says("alert.opened", "run.started", "verify.started", "task.issued")
+		w.answer(w.task(engine.TaskVerify), bad)
+		w.plan()
+		w.says("task.answered", "run.ended", "run.escalated")
+		w.reason("relapsed within")
+	})
 	t.Run("on the last rung, and asks people", func(t *testing.T) {
 		r := validated()
 		r.Attempts = r.Attempts[:1]

@@ -27,7 +27,7 @@ const testSuffix = "_test.yaml"
 // catalog is what the rules of this build may call.
 func catalog(t *testing.T) rules.Catalog {
 	t.Helper()
-	tools, err := app.NewTools(nil, time.Now, "test")
+	tools, err := app.NewTools(app.Systems{}, time.Now, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

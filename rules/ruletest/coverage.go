@@ -24,7 +24,8 @@ type Coverage struct {
 }
 
 // Item is one thing that tests can reach: a rule that is set off, an attempt that
-// acts (or, in a mode that does not act, is planned), a guard that holds.
+// acts (or, in a mode that does not act, is planned; or looks, if that is all that it
+// does), a guard that holds.
 type Item struct {
 	// Part is one of [Parts].
 	Part string `json:"part"`

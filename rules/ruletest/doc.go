@@ -171,7 +171,8 @@
 // # Coverage
 //
 // What no test reached of the rules: rules that no alert set off, attempts that
-// never acted (in a mode that does not act: never planned), guards that are on and
+// never acted (in a mode that does not act: never planned; of those that only look:
+// never looked), guards that are on and
 // never held. See [Coverage].
 //
 // # Use

@@ -125,6 +125,10 @@ func (r *recorder) follow(s *story, ev engine.Event) {
 		if p := e.Result.Plan; p != nil && e.Result.Failure == nil {
 			s.target = p.Target
 		}
+	case engine.VerifyStarted:
+		if e.Only {
+			r.reached.acted[rungOf(s.started.Rule, s.rung(s.attempt))] = true
+		}
 	case engine.RunContinued:
 		s.attempt = e.Attempt
 	case engine.RunAllowed:
