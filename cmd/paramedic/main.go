@@ -66,11 +66,12 @@ Run it:  paramedic serve --config paramedic.yaml`,
 	root.AddCommand(
 		newServeCmd(), newDemoCmd(), newCheckCmd(), newVersionCmd(),
 		newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env), newQuarantineCmd(env), newTriggerCmd(env),
-		newSchemaCmd(), newExplainCmd(), newTestCmd(), newBacktestCmd(env), newBusCmd(),
+		newSchemaCmd(), newExplainCmd(), newTestCmd(), newBacktestCmd(env), newBusCmd(), newWorkerCmd(),
 		// Without a Run they are topics: "paramedic help language".
 		&cobra.Command{Use: "language", Short: "The rule language", Long: rules.Reference},
 		&cobra.Command{Use: "sources", Short: "Senders of webhooks, and how they authenticate", Long: manual.Sources},
 		&cobra.Command{Use: "responses", Short: "What webhooks are answered, and why", Long: manual.Responses},
+		&cobra.Command{Use: "workers", Short: "Workers elsewhere and in other languages: groups, credentials, the protocol", Long: manual.Workers},
 	)
 	return root
 }

@@ -1,6 +1,7 @@
 // Package manual holds pages of documentation that are part of the program: what
-// "paramedic help sources" and "paramedic help responses" print. The page on the
-// rule language is rules.Reference.
+// "paramedic help" prints on sources, responses and workers. The page on the rule
+// language is rules.Reference. The JSON Schemas of workers' messages, and workers to
+// begin from, are here as well.
 //
 // The pages are Markdown without links, so that they read well in a terminal,
 // too. What they show is held by tests: configurations load, mappings compile
@@ -22,3 +23,19 @@ var Sources string
 //
 //go:embed responses.md
 var Responses string
+
+// Workers is the page on workers elsewhere: groups, credentials, and the protocol
+// for those in another language.
+//
+//go:embed workers.md
+var Workers string
+
+// TaskSchema is the JSON Schema (draft 2020-12) of a task as it comes to a worker.
+//
+//go:embed task.schema.json
+var TaskSchema string
+
+// ResultSchema is that of the message in which a worker answers.
+//
+//go:embed result.schema.json
+var ResultSchema string

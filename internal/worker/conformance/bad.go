@@ -54,7 +54,7 @@ func buriesNonsense(ctx context.Context, s *stand) (string, error) {
 
 // buried is the dead letter from a sequence on.
 func (s *stand) buried(ctx context.Context, from uint64) (bus.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := s.worker.while(ctx, answerWithin)
 	defer cancel()
 	r, err := s.hub.Dead(ctx, from)
 	if err != nil {

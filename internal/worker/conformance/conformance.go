@@ -63,8 +63,8 @@ type skipped string
 
 func (s skipped) Error() string { return string(s) }
 
-// Run tries the worker and returns what came of each try, in order. The error is
-// for what kept it from trying.
+// Run tries the worker and returns what came of each try, in order: of the first
+// only, if the worker cannot even plan. The error is for what kept it from trying.
 func Run(ctx context.Context, o Options) ([]Finding, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -88,6 +88,9 @@ func Run(ctx context.Context, o Options) ([]Finding, error) {
 			f.Verdict, f.Detail = Failed, err.Error()
 		}
 		found = append(found, f)
+		if f.Verdict == Failed && len(found) == 1 {
+			return found, nil // with no plan there is nothing to try it with
+		}
 	}
 	return found, nil
 }

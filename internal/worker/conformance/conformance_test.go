@@ -131,6 +131,30 @@ func own(t *testing.T, flaw string) conformance.Options {
 	return options(t, effects, "env", workerEnv+"="+flaw, "FLAGS_FILE="+effects, os.Args[0])
 }
 
+// TestAWorkerThatIsNone is given up soon, with its last words.
+func TestAWorkerThatIsNone(t *testing.T) {
+	t.Parallel()
+	found := run(t, options(t, "", "sh", "-c", "echo I am none; exit 1"))
+	if len(found) != 1 || found[0].Verdict != conformance.Failed || !strings.Contains(found[0].Detail, "I am none") {
+		t.Errorf("found %+v", found)
+	}
+	o := options(t, "", "sh")
+	for _, change := range []func(*conformance.Options){
+		func(o *conformance.Options) { o.Command = nil },
+		func(o *conformance.Options) { o.Action = "" },
+		func(o *conformance.Options) { o.Group = "a.b" },
+		func(o *conformance.Options) { o.Params = nil },
+		func(o *conformance.Options) { o.Params = []json.RawMessage{json.RawMessage("{")} },
+		func(o *conformance.Options) { o.Target = engine.Target{} },
+	} {
+		bad := o
+		change(&bad)
+		if found, err := conformance.Run(t.Context(), bad); err == nil {
+			t.Errorf("%+v was tried: %v", bad, found)
+		}
+	}
+}
+
 // TestAFlawIsFound: a worker that breaks one promise fails where that is tried.
 func TestAFlawIsFound(t *testing.T) {
 	t.Parallel()

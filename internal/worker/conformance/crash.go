@@ -23,7 +23,9 @@ func (s *stand) crash(ctx context.Context, at *trap) (engine.Task, engine.Result
 	if err := s.publish(ctx, t); err != nil {
 		return t, engine.Result{}, err
 	}
-	if err := at.await(ctx); err != nil {
+	waiting, cancel := s.worker.while(ctx, answerWithin)
+	defer cancel()
+	if err := at.await(waiting); err != nil {
 		return t, engine.Result{}, err
 	}
 	r, err := s.answer(ctx, t)

@@ -26,7 +26,8 @@ type process struct {
 	command, env []string
 	log          io.Writer
 	cancel       context.CancelFunc
-	ended        chan struct{}
+	// alive ends with the last of its runs.
+	alive context.Context //nolint:containedctx // it is the process's own life
 
 	mu      sync.Mutex
 	running *exec.Cmd
@@ -36,9 +37,10 @@ type process struct {
 
 func startProcess(ctx context.Context, command, env []string, log io.Writer) *process {
 	ctx, cancel := context.WithCancel(ctx)
-	p := &process{command: command, env: append(os.Environ(), env...), log: log, cancel: cancel, ended: make(chan struct{})}
+	alive, over := context.WithCancel(context.WithoutCancel(ctx))
+	p := &process{command: command, env: append(os.Environ(), env...), log: log, cancel: cancel, alive: alive}
 	go func() {
-		defer close(p.ended)
+		defer over()
 		p.supervise(ctx)
 	}()
 	return p
@@ -99,7 +101,15 @@ func (p *process) kill() {
 // stop ends it for good.
 func (p *process) stop() {
 	p.cancel()
-	<-p.ended
+	<-p.alive.Done()
+}
+
+// while is a context for waiting for the worker: it ends, too, once that is
+// given up.
+func (p *process) while(ctx context.Context, within time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	stop := context.AfterFunc(p.alive, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // failure is why there is no worker any more, and what it said.

@@ -168,7 +168,7 @@ func (s *stand) again(ctx context.Context, t engine.Task, first engine.Result) e
 
 // next is the next result that is not the repeat of one that came before.
 func (s *stand) next(ctx context.Context, within time.Duration) (engine.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, within)
+	ctx, cancel := s.worker.while(ctx, within)
 	defer cancel()
 	for {
 		m, err := s.results.Next(ctx)
@@ -201,7 +201,7 @@ func (s *stand) gone(ctx context.Context) error {
 
 // until looks every now and then.
 func (s *stand) until(ctx context.Context, what string, ok func() (bool, error)) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := s.worker.while(ctx, answerWithin)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
