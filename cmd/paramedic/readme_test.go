@@ -62,7 +62,8 @@ func TestTheExamplesOfTheREADMEAreGood(t *testing.T) {
 		}
 		if strings.HasPrefix(b[1], "apiVersion:") {
 			sets++
-			write(t, filepath.Join(dir, "tripgen.yaml"), b[1])
+			name := regexp.MustCompile(`metadata: \{name: ([a-z]+)\}`).FindStringSubmatch(b[1])
+			write(t, filepath.Join(dir, name[1]+".yaml"), b[1])
 			_, findings := rules.Parse([]engine.Source{{Name: "README.md", Text: b[1]}}, tools.Catalog(app.ReporterNames()))
 			if len(findings) > 0 {
 				t.Errorf("the README's rules have findings:\n%s", findings.Format())

@@ -24,7 +24,7 @@ type Tools struct {
 // NewTools lists them. Those of a system that is not there can be described, not
 // used.
 func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
-	client := httpremediator.NewClient(version, nil)
+	client := httpremediator.NewClient(version, nil).Within(s.Egress)
 	actions, err := remediators.NewRegistry(
 		kubernetes.NewRestart(s.Clusters, now),
 		kubernetes.NewScale(s.Clusters),

@@ -10,6 +10,7 @@ import (
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators/azure"
 	"github.com/tripgen/paramedic/remediators/exec"
+	httpremediator "github.com/tripgen/paramedic/remediators/http"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
 	"github.com/tripgen/paramedic/remediators/prometheus"
 	"github.com/tripgen/paramedic/remediators/redis"
@@ -23,6 +24,8 @@ type Systems struct {
 	Redis      redis.Instances
 	Prometheus prometheus.Servers
 	Commands   exec.Commands
+	// Egress is where HTTP requests may go.
+	Egress httpremediator.Egress
 }
 
 // systemsOf makes the configured ones. It sends nothing, so what is down is no error.
@@ -40,6 +43,9 @@ func systemsOf(c *config.Config, clusters kubernetes.Clusters, version string) (
 	}
 	if s.Commands, err = allowedCommands(c.Commands); err != nil {
 		return Systems{}, err
+	}
+	if s.Egress, err = httpremediator.ParseEgress(c.HTTP.Allow); err != nil {
+		return Systems{}, fmt.Errorf("http: allow: %w", err)
 	}
 	return s, nil
 }
