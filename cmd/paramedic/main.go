@@ -66,7 +66,7 @@ Run it:  paramedic serve --config paramedic.yaml`,
 	root.AddCommand(
 		newServeCmd(), newDemoCmd(), newCheckCmd(), newVersionCmd(),
 		newRunsCmd(env), newApproveCmd(env), newDenyCmd(env), newPauseCmd(env), newResumeCmd(env), newLedgerCmd(env), newQuarantineCmd(env), newTriggerCmd(env),
-		newSchemaCmd(), newExplainCmd(), newTestCmd(), newBacktestCmd(env), newBusCmd(), newWorkerCmd(),
+		newSchemaCmd(), newExplainCmd(), newTestCmd(), newBacktestCmd(env), newBusCmd(), newWorkerCmd(), newRBACCmd(),
 		// Without a Run they are topics: "paramedic help language".
 		&cobra.Command{Use: "language", Short: "The rule language", Long: rules.Reference},
 		&cobra.Command{Use: "sources", Short: "Senders of webhooks, and how they authenticate", Long: manual.Sources},

@@ -115,6 +115,7 @@ func sdks() []layer {
 		{"github.com/google/cel-go/...", []string{"rules/...", "receiver/jsonmap"}},
 		{"github.com/cloudevents/sdk-go/...", []string{"receiver/cloudevents"}},
 		{"github.com/santhosh-tekuri/jsonschema/...", []string{"rules/...", "remediators", "remediators/remediatortest"}},
+		{"sigs.k8s.io/yaml", []string{"internal/app"}},
 		{"go.yaml.in/yaml/v3", []string{"rules/...", "internal/config", "internal/lab/..."}},
 		{"github.com/spf13/cobra", []string{"cmd/paramedic"}},
 		{"golang.org/x/tools/...", []string{"internal/architecture"}},

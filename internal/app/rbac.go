@@ -1,0 +1,57 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/tripgen/paramedic/remediators/kubernetes"
+	"github.com/tripgen/paramedic/rules"
+)
+
+// ClusterRole is, as YAML, the smallest ClusterRole with which everything works that
+// rules have in Kubernetes: actions, probes and watches of rollouts. It is an error
+// if they have nothing there.
+func ClusterRole(name string, set *rules.Set, t Tools) ([]byte, error) {
+	var needs []kubernetes.Ruled
+	add := func(tool any) {
+		if ruled, ok := tool.(kubernetes.Ruled); ok {
+			needs = append(needs, ruled)
+		}
+	}
+	for _, d := range set.Provenance() {
+		rule, ok := set.Rule(d.Rule)
+		if !ok {
+			continue
+		}
+		for _, a := range rule.Attempts {
+			for _, do := range a.Do {
+				if m, ok := t.Remediators.Get(do.Name); ok {
+					add(m)
+				}
+			}
+			for _, p := range append(a.Check, a.Verify.Probes...) {
+				if m, ok := t.Probers.Get(p.Kind); ok {
+					add(m)
+				}
+			}
+		}
+	}
+	for _, trigger := range set.Triggers() {
+		if trigger.Kind == rules.TriggerRollout {
+			add(kubernetes.WatchOptions{Kind: trigger.Rollout.Kind})
+		}
+	}
+	if len(needs) == 0 {
+		return nil, fmt.Errorf("the rules have no action, probe or trigger in Kubernetes: they need no rights there")
+	}
+	text, err := json.Marshal(kubernetes.ClusterRole(name, needs...))
+	if err == nil {
+		text, err = yaml.JSONToYAML(text)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode the ClusterRole: %w", err)
+	}
+	return text, nil
+}
