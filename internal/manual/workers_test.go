@@ -53,7 +53,7 @@ func TestTheWorkersPageListsEveryRight(t *testing.T) {
 		}
 	}
 	var listed []string
-	for _, row := range strings.SplitSeq(table, "\n") {
+	for row := range strings.SplitSeq(table, "\n") {
 		listed = append(listed, strings.Split(row, "`")[1])
 	}
 	slices.Sort(want)
