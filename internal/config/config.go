@@ -28,6 +28,8 @@ type Config struct {
 	Redis          []Redis
 	HTTP           HTTP
 	Prometheus     []Prometheus
+	// Actions are those of workers in other languages.
+	Actions []Action
 	// Commands are the programs that rules may run.
 	Commands  []Command
 	Reporters Reporters

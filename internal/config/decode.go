@@ -23,6 +23,7 @@ func (d *decoder) config(root field) Config {
 		"azure":          func(f field) { c.Azure = f.azure() },
 		"redis":          func(f field) { c.Redis = f.redis() },
 		"http":           func(f field) { c.HTTP = f.http() },
+		"actions":        func(f field) { c.Actions = f.actions() },
 		"commands":       func(f field) { c.Commands = f.commands() },
 		"reporters":      func(f field) { c.Reporters = f.reporters(c.Reporters) },
 		"worker": func(f field) {
