@@ -153,6 +153,9 @@ func rollbackGoesBack(t *testing.T, b *bed) {
 		}
 	}
 	now(third, "5")
+	if d := must(b.Client().AppsV1().Deployments(namespace).Get(t.Context(), first.Name, metav1.GetOptions{}))(t); d.Annotations[kubernetes.LeftAnnotation] != "" {
+		t.Errorf("undone, but left is %s", d.Annotations[kubernetes.LeftAnnotation])
+	}
 	if back := must(r.Plan(t.Context(), task("again", at, "")))(t); !strings.Contains(back.Summary, "from revision 5 to 4") || strings.Contains(back.Summary, "left") {
 		t.Errorf("plan %+v", back)
 	}
@@ -257,6 +260,11 @@ func rollbackRefuses(t *testing.T, b *bed) {
 	sets := must(b.Client().AppsV1().ReplicaSets(namespace).List(t.Context(), metav1.ListOptions{}))(t)
 	for i := range sets.Items {
 		if s := &sets.Items[i]; metav1.IsControlledBy(s, two) && s.Annotations[revisionAnnotation] == "1" {
+			other := []byte(`{"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "registry.invalid/other:1"}]}}}}`)
+			must(b.Client().AppsV1().ReplicaSets(namespace).Patch(t.Context(), s.Name, types.StrategicMergePatchType, other, metav1.PatchOptions{}))(t)
+			if _, err := r.Execute(t.Context(), task("late", at, ""), p); remediators.ClassOf(err) != engine.ClassPlanChanged || !strings.Contains(err.Error(), "has another template now") {
+				t.Errorf("with another template: %v", err)
+			}
 			if err := b.Client().AppsV1().ReplicaSets(namespace).Delete(t.Context(), s.Name, metav1.DeleteOptions{}); err != nil {
 				t.Fatal(err)
 			}
