@@ -28,7 +28,7 @@ type backtesting struct {
 	rules, against                   []string
 	approveAfter                     time.Duration
 	failOnDifference                 bool
-	format, out, record              string
+	format, out, record, config      string
 	prometheus                       prometheusFlags
 }
 
@@ -62,6 +62,7 @@ could not run.`,
 	f.StringVar(&b.until, "until", "", "end at this time, or so long ago (default now, or the end of the recording)")
 	f.StringArrayVar(&b.rules, "rules", nil, "rule file or pattern; may be given several times (default the recorded rules)")
 	f.StringArrayVar(&b.against, "against", nil, `rule file or pattern to compare with, or "recorded"; may be given several times`)
+	configured(f, &b.config)
 	f.StringVar(&b.mode, "mode", "as-written", "put every rule of --rules in this mode: observe, shadow, approve or auto")
 	f.StringVar(&b.assume, "assume", string(backtest.AssumeHistory), "what actions bring about: history (alerts go on as they did) or cured")
 	f.DurationVar(&b.approveAfter, "approve-after", 0, "somebody approves every plan so long after being asked (default nobody)")
@@ -165,7 +166,7 @@ func (b *backtesting) parseMode() (engine.Mode, error) {
 
 // compile makes the rule sets.
 func (b *backtesting) compile(o *backtest.Options) error {
-	catalog, err := buildCatalog()
+	catalog, err := buildCatalog(b.config)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tripgen/paramedic/internal/app"
+	"github.com/tripgen/paramedic/internal/config"
 	"github.com/tripgen/paramedic/rules"
 )
 
@@ -21,7 +22,7 @@ const (
 
 // checking is one call of the command check.
 type checking struct {
-	format          string
+	format, config  string
 	strict, explain bool
 }
 
@@ -42,6 +43,7 @@ Exit code 0: no errors (there may be warnings, unless --strict), 3: findings,
 	}
 	cmd.Flags().StringVar(&c.format, "format", formatText, "text, json or sarif")
 	cmd.Flags().BoolVar(&c.strict, "strict", false, "let warnings count as errors")
+	configured(cmd.Flags(), &c.config)
 	cmd.Flags().BoolVar(&c.explain, "explain", false, "print every setting and where it comes from")
 	return cmd
 }
@@ -57,7 +59,7 @@ func (c checking) run(out io.Writer, names []string) error {
 	if err != nil {
 		return err
 	}
-	catalog, err := buildCatalog()
+	catalog, err := buildCatalog(c.config)
 	if err != nil {
 		return err
 	}
@@ -86,13 +88,26 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// buildCatalog is what rules may use of this build.
-func buildCatalog() (rules.Catalog, error) {
+// buildCatalog is what rules may use of this build, and of the actions in a
+// configuration, if one is named.
+func buildCatalog(file string) (rules.Catalog, error) {
 	tools, err := app.NewTools(app.Systems{}, time.Now, buildVersion())
 	if err != nil {
 		return rules.Catalog{}, err
 	}
-	return tools.Catalog(app.ReporterNames()), nil
+	if file == "" {
+		return tools.Catalog(app.ReporterNames()), nil
+	}
+	c, err := config.Load(file, config.ProcessEnv())
+	if err != nil {
+		return rules.Catalog{}, fmt.Errorf("--config: %w", err)
+	}
+	return tools.Configured(c)
+}
+
+// configured adds the flag that names a configuration for buildCatalog.
+func configured(flags textFlags, file *string) {
+	flags.StringVar(file, "config", "", "configuration whose actions rules may use")
 }
 
 func (c checking) print(out io.Writer, set *rules.Set, findings rules.Findings) error {

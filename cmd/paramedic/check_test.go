@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -166,4 +167,38 @@ func compileJSONSchema(t *testing.T, text []byte) *jsonschema.Schema {
 		t.Fatalf("%+v", err)
 	}
 	return s
+}
+
+// TestActionsOfOtherLanguagesAreKnownByTheConfiguration and by nothing else.
+func TestActionsOfOtherLanguagesAreKnownByTheConfiguration(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	file("flag.json", `{"type": "object", "required": ["flag"]}`)
+	config := file("paramedic.yaml", "actions: {flag.set: {params: flag.json}}\n")
+	rule := file("rules.yaml", `apiVersion: paramedic.dev/v1
+kind: RuleSet
+metadata: {name: test}
+spec:
+  rules:
+    - {name: a, on: {alerts: ['alertname="A"']}, target: {http: x}, try: [{name: b, do: [{flag.set: {flag: f}}]}]}
+`)
+	if out, code := called(t, "", "check", "--config", config, rule); code != 0 {
+		t.Errorf("ends with %d:\n%s", code, out)
+	}
+	if out, code := called(t, "", "schema", "--config", config); code != 0 || !strings.Contains(out, "flag.set") {
+		t.Errorf("schema ends with %d", code)
+	}
+	if out, code := called(t, "", "check", rule); code != exitFindings || !strings.Contains(out, `there is no action "flag.set"`) {
+		t.Errorf("ends with %d:\n%s", code, out)
+	}
+	if out, code := called(t, "", "check", "--config", rule, rule); code != exitFailure || !strings.Contains(out, "--config") {
+		t.Errorf("ends with %d:\n%s", code, out)
+	}
 }

@@ -19,6 +19,7 @@ import (
 // explaining is one call of the command explain.
 type explaining struct {
 	rules            []string
+	config           string
 	kind, source     string
 	ledger           string
 	at, format, file string
@@ -49,6 +50,7 @@ evaluated, 3: not so, 1: it could not be explained.`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&x.rules, "rules", nil, "rule files, or patterns")
+	configured(cmd.Flags(), &x.config)
 	cmd.Flags().StringVar(&x.kind, "type", "", "what the file is: a type of source such as alertmanager (default: normalised alerts)")
 	cmd.Flags().StringVar(&x.source, "source", "alertmanager", "the source's name, for alerts that have none")
 	cmd.Flags().StringVar(&x.ledger, "ledger", "", "an exported ledger, for what the guards know")
@@ -67,7 +69,7 @@ func (x explaining) run(in io.Reader, out io.Writer, now time.Time) error {
 			return fmt.Errorf("--at %q: want a time such as 2026-03-02T09:00:00Z", x.at)
 		}
 	}
-	set, err := compiled(x.rules)
+	set, err := compiled(x.rules, x.config)
 	if err != nil {
 		return err
 	}
@@ -87,7 +89,7 @@ func (x explaining) run(in io.Reader, out io.Writer, now time.Time) error {
 }
 
 // compiled is the rule set that the guards and the rules are asked in.
-func compiled(names []string) (*rules.Set, error) {
+func compiled(names []string, config string) (*rules.Set, error) {
 	if len(names) == 0 {
 		return nil, errors.New("--rules is missing: name the rule files")
 	}
@@ -95,7 +97,7 @@ func compiled(names []string) (*rules.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := buildCatalog()
+	catalog, err := buildCatalog(config)
 	if err != nil {
 		return nil, err
 	}

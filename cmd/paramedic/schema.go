@@ -14,7 +14,7 @@ import (
 const kindRuleTest = "RuleTest"
 
 func newSchemaCmd() *cobra.Command {
-	var kind string
+	var kind, config string
 	cmd := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of rule files, for editors",
@@ -27,7 +27,7 @@ server use it with a first line such as
 What the schema accepts may still not compile: "paramedic check" has the last word.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			schema, err := schemaOf(kind)
+			schema, err := schemaOf(kind, config)
 			if err != nil {
 				return err
 			}
@@ -35,12 +35,13 @@ What the schema accepts may still not compile: "paramedic check" has the last wo
 			return err
 		},
 	}
+	configured(cmd.Flags(), &config)
 	cmd.Flags().StringVar(&kind, "kind", rules.Kind, rules.Kind+" or "+kindRuleTest)
 	return cmd
 }
 
-func schemaOf(kind string) (json.RawMessage, error) {
-	catalog, err := buildCatalog()
+func schemaOf(kind, config string) (json.RawMessage, error) {
+	catalog, err := buildCatalog(config)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func TestSchemaAcceptsTheRulesThatThereAre(t *testing.T) {
 		t.Fatal(out)
 	}
 	schema := compileJSONSchema(t, []byte(out))
-	catalog, err := buildCatalog()
+	catalog, err := buildCatalog("")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ const formatJUnit = "junit"
 // ruleTesting is one call of the command test.
 type ruleTesting struct {
 	format, run string
+	config      string
 	verbose     bool
 	missed      bool
 	least       string
@@ -58,6 +59,7 @@ could not be run.`,
 		RunE: t.do,
 	}
 	cmd.Flags().StringVar(&t.format, "format", formatText, "text, junit or json")
+	configured(cmd.Flags(), &t.config)
 	cmd.Flags().StringVar(&t.run, "run", "", "run only the tests whose FILE'S NAME/TEST'S NAME fits this regular expression")
 	cmd.Flags().BoolVarP(&t.verbose, "verbose", "v", false, "show what happened in tests that passed, too")
 	cmd.Flags().BoolVar(&t.missed, "coverage", false, "list the rules, attempts and guards that no test reached")
@@ -73,7 +75,7 @@ func (t *ruleTesting) do(cmd *cobra.Command, paths []string) error {
 	if err != nil {
 		return err
 	}
-	catalog, err := buildCatalog()
+	catalog, err := buildCatalog(t.config)
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/tripgen/paramedic/internal/web"
 	"github.com/tripgen/paramedic/receiver"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
+	"github.com/tripgen/paramedic/rules"
 )
 
 // The bounds of the steps of a shutdown; together they stay within the grace
@@ -66,6 +67,7 @@ type App struct {
 	rules     *reload.Watcher
 	systems   Systems
 	tools     Tools
+	catalog   rules.Catalog
 	sources   []receiver.Source
 	listener  net.Listener
 	web       *web.Server
@@ -173,7 +175,10 @@ func (a *App) startTools(context.Context) error {
 	if a.systems, err = systemsOf(a.o.Config, clusters, a.o.Version); err != nil {
 		return err
 	}
-	a.tools, err = NewTools(a.systems, time.Now, a.o.Version)
+	if a.tools, err = NewTools(a.systems, time.Now, a.o.Version); err != nil {
+		return err
+	}
+	a.catalog, err = a.tools.Configured(a.o.Config)
 	return err
 }
 
@@ -196,7 +201,7 @@ func (a *App) startEngine(ctx context.Context) error {
 			return err
 		}
 	}
-	catalog := a.catalog()
+	catalog := a.catalog
 	a.responder, err = responder.New(responder.Options{
 		Bus: a.bus, Compile: compileRules(catalog), Admit: a.admitRules(catalog), Rules: sources, Holder: a.id,
 		Standby: !a.has(RoleEngine),

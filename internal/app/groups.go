@@ -2,8 +2,12 @@ package app
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"os"
 	"slices"
 
+	"github.com/tripgen/paramedic/internal/config"
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/rules"
 )
@@ -19,27 +23,41 @@ func (a *App) joins() string {
 	return a.o.Config.Worker.Group
 }
 
-// catalog is what rules may call in this process, and which group does it.
-func (a *App) catalog() rules.Catalog {
-	c := a.tools.Catalog(ReporterNames())
-	c.Groups = map[string]string{}
-	for _, cluster := range a.o.Config.Clusters {
+// Configured describes the tools to the rule language, together with what a
+// configuration adds: actions of workers in other languages, and the groups that
+// work on clusters. It reads the files of the actions' schemas.
+func (t Tools) Configured(c *config.Config) (rules.Catalog, error) {
+	catalog := t.Catalog(ReporterNames())
+	catalog.Groups = map[string]string{}
+	for _, cluster := range c.Clusters {
 		if cluster.Group != "" {
-			c.Groups[cluster.Name] = cluster.Group
+			catalog.Groups[cluster.Name] = cluster.Group
 		}
 	}
-	return c
+	for _, a := range c.Actions {
+		if _, taken := catalog.Actions[a.Name]; taken || a.Name == engine.VerifyAction {
+			return rules.Catalog{}, fmt.Errorf("action %q: this program has one of that name itself: choose another", a.Name)
+		}
+		schema, err := os.ReadFile(a.Params)
+		if err != nil {
+			return rules.Catalog{}, fmt.Errorf("action %q: the schema of its parameters: %w", a.Name, err)
+		}
+		if !json.Valid(schema) {
+			return rules.Catalog{}, fmt.Errorf("action %q: %s is no JSON: write the JSON Schema of its parameters there", a.Name, a.Params)
+		}
+		catalog.Actions[a.Name] = rules.ActionSpec{System: a.System, Schema: schema, Group: a.Group, Undoable: a.Undo, Health: a.Health}
+	}
+	return catalog, nil
 }
 
 // makeGroups makes what the workers of every group that rules can name find when
 // they join: whoever decides makes it, since a worker's credentials cannot.
 func (a *App) makeGroups(ctx context.Context) error {
-	catalog := a.catalog()
 	groups := map[string]bool{rules.DefaultGroup: true}
-	for _, group := range catalog.Groups {
+	for _, group := range a.catalog.Groups {
 		groups[group] = true
 	}
-	for _, action := range catalog.Actions {
+	for _, action := range a.catalog.Actions {
 		if action.Group != "" {
 			groups[action.Group] = true
 		}

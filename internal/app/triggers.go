@@ -46,7 +46,7 @@ func (a *App) startTriggers(ctx context.Context) error {
 	log := a.o.Logger.With("part", "triggers")
 	m, err := trigger.New(trigger.Options{
 		Store: a.bus.Triggers(), Inbox: a.bus, Lease: a.bus.Lease(triggerLease, a.id, triggerLeaseTTL),
-		Rules:    rulesInForce{a.responder, a.catalog()},
+		Rules:    rulesInForce{a.responder, a.catalog},
 		Probes:   a.tools.Probers,
 		Clusters: rolloutClusters{a.systems.Clusters, time.Now, log},
 		Accounts: costAccounts{a.systems.Accounts},
@@ -84,7 +84,7 @@ func (a *App) checkTriggers(triggers []rules.Trigger) error {
 
 // raise makes the alert with which a person sets off a rule.
 func (a *App) raise(ctx context.Context, rule string, labels map[string]string, by, reason string) (*alert.Delivery, error) {
-	_, triggers, err := rulesInForce{a.responder, a.catalog()}.Triggers(ctx, "")
+	_, triggers, err := rulesInForce{a.responder, a.catalog}.Triggers(ctx, "")
 	if err != nil {
 		return nil, err
 	}

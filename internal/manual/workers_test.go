@@ -20,8 +20,11 @@ import (
 func TestTheWorkersPageConfiguresAHubAndAWorker(t *testing.T) {
 	t.Parallel()
 	shown := blocks(t, manual.Workers, "yaml")
-	if len(shown) != 2 {
+	if len(shown) != 3 {
 		t.Fatalf("%d configurations", len(shown))
+	}
+	if actions := load(t, shown[2]).Actions; len(actions) != 1 || actions[0].Group != "seoul" || !actions[0].Undo {
+		t.Errorf("actions %+v", actions)
 	}
 	hub, worker := load(t, shown[0]), load(t, shown[1])
 	groups := map[string]string{}
