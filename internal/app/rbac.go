@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
@@ -15,32 +16,14 @@ import (
 // if they have nothing there.
 func ClusterRole(name string, set *rules.Set, t Tools) ([]byte, error) {
 	var needs []kubernetes.Ruled
-	add := func(tool any) {
+	for _, tool := range t.usedBy(set) {
 		if ruled, ok := tool.(kubernetes.Ruled); ok {
 			needs = append(needs, ruled)
 		}
 	}
-	for _, d := range set.Provenance() {
-		rule, ok := set.Rule(d.Rule)
-		if !ok {
-			continue
-		}
-		for _, a := range rule.Attempts {
-			for _, do := range a.Do {
-				if m, ok := t.Remediators.Get(do.Name); ok {
-					add(m)
-				}
-			}
-			for _, p := range append(a.Check, a.Verify.Probes...) {
-				if m, ok := t.Probers.Get(p.Kind); ok {
-					add(m)
-				}
-			}
-		}
-	}
 	for _, trigger := range set.Triggers() {
 		if trigger.Kind == rules.TriggerRollout {
-			add(kubernetes.WatchOptions{Kind: trigger.Rollout.Kind})
+			needs = append(needs, kubernetes.WatchOptions{Kind: trigger.Rollout.Kind})
 		}
 	}
 	if len(needs) == 0 {
@@ -54,4 +37,28 @@ func ClusterRole(name string, set *rules.Set, t Tools) ([]byte, error) {
 		return nil, fmt.Errorf("encode the ClusterRole: %w", err)
 	}
 	return text, nil
+}
+
+// usedBy are the actions and probes that the rules call.
+func (t Tools) usedBy(set *rules.Set) []any {
+	var used []any
+	for _, d := range set.Provenance() {
+		rule, ok := set.Rule(d.Rule)
+		if !ok {
+			continue
+		}
+		for _, a := range rule.Attempts {
+			for _, do := range a.Do {
+				if m, ok := t.Remediators.Get(do.Name); ok {
+					used = append(used, m)
+				}
+			}
+			for _, p := range slices.Concat(a.Check, a.Verify.Probes) {
+				if m, ok := t.Probers.Get(p.Kind); ok {
+					used = append(used, m)
+				}
+			}
+		}
+	}
+	return used
 }
