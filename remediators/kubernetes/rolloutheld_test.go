@@ -178,14 +178,23 @@ func watchTellsOldFromStuck(t *testing.T, b *bed) {
 			return !must(r.Probe(t.Context(), at, []byte(`"complete"`)))(t).OK
 		})
 	}
-	again := watch(t, client, kubernetes.WatchOptions{Namespace: namespace, Deadline: time.Millisecond})
-	again.current(t)
-	for i, at := range all {
-		s := again.last(at.Name)
-		if s.Rollout != complete[i].Rollout || s.Phase != kubernetes.RolloutComplete || !strings.Contains(s.Reason, "are available") {
-			t.Errorf("found with a pod missing: %+v", s)
+	// The first list may be of a moment ago, when nothing was missing.
+	eventually(t, "a watch to find them so", func() bool {
+		again := watch(t, client, kubernetes.WatchOptions{Namespace: namespace, Deadline: time.Millisecond})
+		again.current(t)
+		again.stop()
+		found := 0
+		for i, at := range all {
+			s := again.of(at.Name)[0]
+			if s.Rollout != complete[i].Rollout || s.Phase != kubernetes.RolloutComplete {
+				t.Fatalf("found with a pod missing: %+v", s)
+			}
+			if strings.Contains(s.Reason, "are available") {
+				found++
+			}
 		}
-	}
+		return found == len(all)
+	})
 	if now := w.all(); len(now) != before {
 		t.Errorf("a broken pod was told as %+v", now[before:])
 	}
