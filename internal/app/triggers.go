@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/alert"
@@ -149,15 +149,11 @@ func rolloutOf(cluster string, s kubernetes.RolloutState) trigger.Rollout {
 	phases := []rules.RolloutPhase{rules.RolloutStarted, rules.RolloutStuck, rules.RolloutComplete}
 	r := trigger.Rollout{
 		Target: engine.Target{System: engine.SystemKubernetes, Cluster: cluster, Namespace: s.Namespace, Kind: s.Kind, Name: s.Name},
-		ID:     s.Rollout, Revision: s.Revision, Images: s.Images, Phase: rules.RolloutPhase(s.Phase), Reason: s.Reason, Gone: s.Gone,
+		ID:     s.Rollout, Revision: s.Revision, UID: s.UID, Images: s.Images, Restart: s.Restart, Phase: rules.RolloutPhase(s.Phase), Reason: s.Reason, Gone: s.Gone,
 	}
-	// Revisions are counted up, and the phases of one only go forward.
-	if n, err := strconv.ParseUint(s.Revision, 10, 32); err == nil {
-		for i, phase := range phases {
-			if phase == r.Phase {
-				r.Version = n*uint64(len(phases)+1) + uint64(i) + 1
-			}
-		}
+	// Each template is a generation of its own, and a rollout's phases only go forward.
+	if i := slices.Index(phases, r.Phase); i >= 0 && s.Generation > 0 {
+		r.Version = uint64(s.Generation)*uint64(len(phases)) + uint64(i) //nolint:gosec // neither is negative
 	}
 	return r
 }

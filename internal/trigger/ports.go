@@ -62,10 +62,13 @@ type Rollout struct {
 	// ID tells this rollout from all others: a roll-back has one of its own.
 	// Revision is what people call it.
 	ID, Revision string
-	// Version is higher the later this was true of the workload of that name; 0 if
-	// that cannot be told.
+	// UID tells the workload from others that had its name. Version is higher the
+	// later this was true of it; 0 if that cannot be told.
+	UID     string
 	Version uint64
 	Images  []string
+	// Restart says that nothing is new but that the pods are.
+	Restart bool
 	Phase   rules.RolloutPhase
 	// Reason says in words why it is in that phase; it may be empty.
 	Reason string

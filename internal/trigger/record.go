@@ -31,9 +31,10 @@ type Record struct {
 	Tick time.Time `json:"tick,omitzero"`
 	// Period says that the alert fires until the schedule's restore.
 	Period bool `json:"period,omitempty"`
-	// Rollout identifies the one that was dealt with last, and Version is that of
-	// the state in which it was.
+	// Rollout identifies the one that was dealt with last, of the workload UID, and
+	// Version is that of the state in which it was.
 	Rollout string `json:"rollout,omitempty"`
+	UID     string `json:"uid,omitempty"`
 	Version uint64 `json:"version,omitempty"`
 }
 

@@ -30,18 +30,19 @@ type stuck struct {
 	repeats repeats
 }
 
-// judgeRollout decides what follows from how far a workload's rollout is. A
-// workload that the trigger's first look finds sets nothing off, unless it is stuck.
+// judgeRollout decides what follows from how far a workload's rollout is. What the
+// trigger's first look finds, and a restart, set nothing off, unless they are stuck:
+// a service that is restarted since it is ill must not pass for a bad version.
 func judgeRollout(t rules.Trigger, r Record, seen Rollout, first bool, now time.Time) (Record, bool) {
 	same := r.Rollout == seen.ID
 	first = first && r.Rollout == ""
-	took := func() { r.Rollout, r.Version = seen.ID, seen.Version }
+	took := func() { r.Rollout, r.UID, r.Version = seen.ID, seen.UID, seen.Version }
 	raise := func() (Record, bool) {
 		took()
 		return r.raised(rolloutAlert(t, seen), now, now), true
 	}
 	switch phase := t.Rollout.Phase; {
-	case seen.Version < r.Version && seen.Version != 0:
+	case seen.Version < r.Version && seen.Version != 0 && seen.UID == r.UID:
 		// A process that was stopped tells what is no longer true.
 		return r, false
 	case seen.Gone && r.Firing():
@@ -55,7 +56,7 @@ func judgeRollout(t rules.Trigger, r Record, seen Rollout, first bool, now time.
 		return r.resolved(now, now), true
 	case phase == rules.RolloutStuck, same, phase == rules.RolloutComplete && seen.Phase != rules.RolloutComplete:
 		return r, false
-	case first:
+	case first, seen.Restart:
 		took()
 		return r, true
 	default:

@@ -123,6 +123,7 @@ func TestOldNewsOfARolloutChangeNothing(t *testing.T) {
 	t.Parallel()
 	old, young := state(t, "a 2 started"), state(t, "a 3 started")
 	old.Version, young.Version = 12, 15
+	old.UID, young.UID = "u", "u"
 	for _, phase := range []string{"started", "stuck"} {
 		w, tr := newWorld(), trigger(t, `{rollout: {cluster: korea, namespace: production, phase: `+phase+`}}`)
 		now := at(t, "2026-03-01T00:00:00Z")
@@ -136,6 +137,36 @@ func TestOldNewsOfARolloutChangeNothing(t *testing.T) {
 		}
 		if got := said(w); got != "a 3" {
 			t.Errorf("%s: %q", phase, got)
+		}
+		// A workload of the same name counts from the beginning.
+		other := state(t, "a 1 "+phase)
+		other.UID, other.Version = "other", 3
+		if err := r.see(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+		if got := said(w); got != "a 3, a 1" {
+			t.Errorf("%s, of another workload: %q", phase, got)
+		}
+	}
+}
+
+// A restart is no new version; one that is stuck is stuck all the same.
+func TestARestartIsNoRolloutUnlessItIsStuck(t *testing.T) {
+	t.Parallel()
+	for phase, want := range map[string]string{"started": "a 4", "complete": "a 4", "stuck": "a 3, a 4"} {
+		w, tr := newWorld(), trigger(t, `{rollout: {cluster: korea, namespace: production, phase: `+phase+`}}`)
+		now := at(t, "2026-03-01T00:00:00Z")
+		p := testParts(t, w, func() time.Time { return now })
+		r := &rollout{parts: p, trigger: tr, stuck: map[string]*stuck{}}
+		restart := state(t, "a 3 "+phase)
+		restart.Restart = true
+		for _, seen := range []*Rollout{restart, restart, state(t, "a 4 "+phase)} {
+			if err := r.see(t.Context(), seen); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := said(w); got != want {
+			t.Errorf("%s: %q, want %q", phase, got, want)
 		}
 	}
 }
