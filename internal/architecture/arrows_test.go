@@ -95,6 +95,7 @@ func sdks() []layer {
 		}},
 		{"github.com/nats-io/...", []string{"internal/bus/..."}},
 		{"golang.org/x/sys/...", []string{"internal/bus", "internal/lab/...", "remediators/exec"}},
+		{"golang.org/x/net/dns/dnsmessage", []string{"remediators/dns"}},
 		{"golang.org/x/net/http/httpguts", []string{"remediators/http"}},
 		{"golang.org/x/time/...", []string{"internal/app", "receiver"}},
 		{"github.com/coreos/go-oidc/...", []string{"receiver/oidc"}},
