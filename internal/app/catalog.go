@@ -1,11 +1,14 @@
 package app
 
 import (
+	"crypto/rand"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/verify"
 	"github.com/tripgen/paramedic/remediators"
+	"github.com/tripgen/paramedic/remediators/alertmanager"
 	"github.com/tripgen/paramedic/remediators/azure"
+	"github.com/tripgen/paramedic/remediators/dns"
 	"github.com/tripgen/paramedic/remediators/exec"
 	httpremediator "github.com/tripgen/paramedic/remediators/http"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
@@ -52,10 +55,13 @@ func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
 	probers, err := verify.NewRegistry(
 		kubernetes.NewRollout(s.Clusters),
 		httpremediator.NewProbe(client, now),
+		httpremediator.NewCompare(client),
 		tcp.NewProbe(),
+		dns.NewProbe(rand.Reader),
 		exec.NewProbe(s.Commands),
 		redis.NewProbe(s.Redis),
 		prometheus.NewProbe(s.Prometheus),
+		alertmanager.NewProbe(s.Alertmanagers),
 		azure.NewTrafficManagerProbe(s.Accounts),
 		azure.NewCosmosDBProbe(s.Accounts),
 	)

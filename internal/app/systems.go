@@ -8,22 +8,25 @@ import (
 
 	"github.com/tripgen/paramedic/internal/config"
 	"github.com/tripgen/paramedic/internal/engine"
+	"github.com/tripgen/paramedic/remediators/alertmanager"
 	"github.com/tripgen/paramedic/remediators/azure"
 	"github.com/tripgen/paramedic/remediators/exec"
 	httpremediator "github.com/tripgen/paramedic/remediators/http"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
 	"github.com/tripgen/paramedic/remediators/prometheus"
 	"github.com/tripgen/paramedic/remediators/redis"
+	"github.com/tripgen/paramedic/remediators/webapi"
 )
 
 // Systems are what actions and probes can reach, each by the name that rules call
 // it. The zero value reaches nothing.
 type Systems struct {
-	Clusters   kubernetes.Clusters
-	Accounts   azure.Accounts
-	Redis      redis.Instances
-	Prometheus prometheus.Servers
-	Commands   exec.Commands
+	Clusters      kubernetes.Clusters
+	Accounts      azure.Accounts
+	Redis         redis.Instances
+	Prometheus    prometheus.Servers
+	Alertmanagers alertmanager.Servers
+	Commands      exec.Commands
 	// Egress is where HTTP requests may go.
 	Egress httpremediator.Egress
 }
@@ -39,6 +42,9 @@ func systemsOf(c *config.Config, clusters kubernetes.Clusters, version string) (
 		return Systems{}, err
 	}
 	if s.Prometheus, err = prometheusServers(c.Prometheus, version); err != nil {
+		return Systems{}, err
+	}
+	if s.Alertmanagers, err = alertmanagers(c.Alertmanagers, version); err != nil {
 		return Systems{}, err
 	}
 	if s.Commands, err = allowedCommands(c.Commands); err != nil {
@@ -93,29 +99,50 @@ func redisInstances(configured []config.Redis) (redis.Instances, error) {
 	return instances, nil
 }
 
-func prometheusServers(configured []config.Prometheus, version string) (prometheus.Servers, error) {
+func prometheusServers(configured []config.Server, version string) (prometheus.Servers, error) {
 	servers := prometheus.Servers{}
 	for _, c := range configured {
-		made := prometheus.ServerConfig{URL: c.URL, Bearer: reader(c.Bearer), Version: version}
-		if c.Basic != nil {
-			made.Username, made.Password = c.Basic.Username, reader(c.Basic.Password)
-		}
-		if c.CA != "" {
-			pem, err := os.ReadFile(c.CA)
-			if err != nil {
-				return nil, fmt.Errorf("prometheus %q: ca: %w", c.Name, err)
-			}
-			if made.Roots = x509.NewCertPool(); !made.Roots.AppendCertsFromPEM(pem) {
-				return nil, fmt.Errorf("prometheus %q: ca %s: no certificate in it", c.Name, c.CA)
-			}
-		}
-		server, err := prometheus.NewServer(made)
+		made, err := webAPI(c, version)
 		if err != nil {
 			return nil, fmt.Errorf("prometheus %q: %w", c.Name, err)
 		}
-		servers[c.Name] = server
+		if servers[c.Name], err = prometheus.NewServer(made); err != nil {
+			return nil, fmt.Errorf("prometheus %q: %w", c.Name, err)
+		}
 	}
 	return servers, nil
+}
+
+func alertmanagers(configured []config.Server, version string) (alertmanager.Servers, error) {
+	servers := alertmanager.Servers{}
+	for _, c := range configured {
+		made, err := webAPI(c, version)
+		if err != nil {
+			return nil, fmt.Errorf("alertmanager %q: %w", c.Name, err)
+		}
+		if servers[c.Name], err = alertmanager.NewServer(made); err != nil {
+			return nil, fmt.Errorf("alertmanager %q: %w", c.Name, err)
+		}
+	}
+	return servers, nil
+}
+
+// webAPI says how to reach a monitoring system.
+func webAPI(c config.Server, version string) (webapi.Config, error) {
+	made := webapi.Config{URL: c.URL, Bearer: reader(c.Bearer), Version: version}
+	if c.Basic != nil {
+		made.Username, made.Password = c.Basic.Username, reader(c.Basic.Password)
+	}
+	if c.CA != "" {
+		pem, err := os.ReadFile(c.CA)
+		if err != nil {
+			return webapi.Config{}, fmt.Errorf("ca: %w", err)
+		}
+		if made.Roots = x509.NewCertPool(); !made.Roots.AppendCertsFromPEM(pem) {
+			return webapi.Config{}, fmt.Errorf("ca %s: no certificate in it", c.CA)
+		}
+	}
+	return made, nil
 }
 
 func allowedCommands(configured []config.Command) (exec.Commands, error) {

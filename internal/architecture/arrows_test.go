@@ -34,7 +34,10 @@ func arrows() []layer {
 		{"remediators", []string{"internal/engine"}},
 		{"internal/verify", []string{"remediators", "internal/engine"}},
 		{"remediators/remediatortest", []string{"remediators", "internal/engine"}},
+		{"remediators/webapi", nil},
 		{"remediators/...", []string{"remediators", "internal/verify", "internal/engine"}},
+		{"remediators/prometheus", []string{"remediators", "remediators/webapi", "internal/verify", "internal/engine"}},
+		{"remediators/alertmanager", []string{"remediators", "remediators/webapi", "internal/verify", "internal/engine"}},
 
 		{"internal/responder", []string{"internal/bus", "internal/ledger", "internal/engine", "internal/alert"}},
 		{"internal/reload", []string{"internal/engine"}},

@@ -27,7 +27,8 @@ type Config struct {
 	Azure          []AzureAccount
 	Redis          []Redis
 	HTTP           HTTP
-	Prometheus     []Prometheus
+	Prometheus     []Server
+	Alertmanagers  []Server
 	// Actions are those of workers in other languages.
 	Actions []Action
 	// Commands are the programs that rules may run.
@@ -198,10 +199,10 @@ func (c *Config) CheckSecrets() error {
 			check(r.Sentinel.Password)
 		}
 	}
-	for _, p := range c.Prometheus {
-		check(p.Bearer)
-		if p.Basic != nil {
-			check(p.Basic.Password)
+	for _, s := range slices.Concat(c.Prometheus, c.Alertmanagers) {
+		check(s.Bearer)
+		if s.Basic != nil {
+			check(s.Basic.Password)
 		}
 	}
 	for _, command := range c.Commands {

@@ -39,8 +39,8 @@ func (d *decoder) config(root field) Config {
 				"format": func(f field) { c.Log.Format = Format(f.choice([]string{string(JSON), string(Text)})) },
 			})
 		},
-		"prometheus":    func(f field) { c.Prometheus = f.prometheus() },
-		"alertmanagers": nil,
+		"prometheus":    func(f field) { c.Prometheus = f.servers("http://prometheus:9090") },
+		"alertmanagers": func(f field) { c.Alertmanagers = f.servers("http://alertmanager:9093") },
 	})
 	// These two are judged by the address and the certificates, wherever in the file those stand.
 	if sources != nil {

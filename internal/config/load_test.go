@@ -130,6 +130,7 @@ azure: {a: {subscription: 3f9a0c1e-52d7-4b86-9f10-6a7b8c9d0e1f, credential: clie
   clientID: 11112222-3333-4444-8555-666677778888, clientSecret: {env: GONE}}}
 redis: {r: {sentinel: {master: m, addresses: ["h:1"], password: {env: GONE}}, password: {file: f}}}
 prometheus: {p: {url: "http://p", bearer: {env: GONE}}, q: {url: "http://q", basic: {username: u, password: {file: f}}}}
+alertmanagers: {a: {url: "http://a", bearer: {env: GONE}}}
 commands: {c: {path: /bin/true, env: {A: text, B: {env: GONE}}}}
 reporters: {webhook: {w: {url: "https://e/", auth: {bearer: {env: GONE}}, signature: {env: GONE}}}}
 api: {auth: {tokens: [{name: t, role: admin, token: {env: GONE}}]}}

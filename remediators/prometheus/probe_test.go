@@ -17,9 +17,10 @@ import (
 	"github.com/tripgen/paramedic/internal/verify"
 	"github.com/tripgen/paramedic/remediators"
 	"github.com/tripgen/paramedic/remediators/prometheus"
+	"github.com/tripgen/paramedic/remediators/webapi"
 )
 
-func server(t *testing.T, c prometheus.ServerConfig) *prometheus.Server {
+func server(t *testing.T, c webapi.Config) *prometheus.Server {
 	t.Helper()
 	c.Version = "test"
 	s, err := prometheus.NewServer(c)
@@ -52,7 +53,7 @@ func past() string {
 func TestRealPrometheus(t *testing.T) {
 	t.Parallel()
 	running := lab.Prometheus(t, lab.PrometheusOptions{History: past(), Args: []string{"--query.max-samples=1000"}})
-	var p verify.Prober = prometheus.NewProbe(prometheus.Servers{"default": server(t, prometheus.ServerConfig{URL: running.URL() + "/"})})
+	var p verify.Prober = prometheus.NewProbe(prometheus.Servers{"default": server(t, webapi.Config{URL: running.URL() + "/"})})
 	for name, c := range map[string]struct {
 		params string
 		want   bool
@@ -116,7 +117,7 @@ func TestOtherAnswers(t *testing.T) {
 		"a native histogram":   {200, `{"status": "success", "data": {"resultType": "vector", "result": [{"metric": {"a": "b"}, "histogram": [1, {"count": "1", "sum": "1", "buckets": []}]}]}}`, false, "histogram_quantile", engine.ClassTerminal},
 		"an error with 200":    {200, `{"status": "error", "errorType": "execution", "error": "no"}`, false, "no", engine.ClassTerminal},
 		"half an answer":       {200, ok[:len(ok)-10], false, "", engine.ClassRetryable},
-		"too long":             {200, `{"status": "success", "data": {"resultType": "vector", "result": [` + strings.Repeat(" ", 5<<20) + `]}}`, false, "longer than 4 MB", engine.ClassTerminal},
+		"too long":             {200, `{"status": "success", "data": {"resultType": "vector", "result": [` + strings.Repeat(" ", 5<<20) + `]}}`, false, "longer than 4 MB: let the query aggregate", engine.ClassTerminal},
 		"not allowed":          {401, `no`, false, "401", engine.ClassTerminal},
 		"forbidden":            {403, `no`, false, "403", engine.ClassTerminal},
 		"no such page":         {404, `no`, false, "404", engine.ClassTerminal},
@@ -138,7 +139,7 @@ func TestOtherAnswers(t *testing.T) {
 				_, _ = w.Write([]byte(c.body))
 			}))
 			t.Cleanup(s.Close)
-			p := prometheus.NewProbe(prometheus.Servers{"default": server(t, prometheus.ServerConfig{URL: s.URL, Bearer: func() (string, error) { return "s3cret", nil }})})
+			p := prometheus.NewProbe(prometheus.Servers{"default": server(t, webapi.Config{URL: s.URL, Bearer: func() (string, error) { return "s3cret", nil }})})
 			check, err := p.Probe(t.Context(), engine.Target{}, json.RawMessage(`{"query": "up", "equals": 1}`))
 			said := check.Detail
 			if err != nil {
@@ -167,12 +168,12 @@ func TestWhoAsks(t *testing.T) {
 	roots := s.Client().Transport.(*nethttp.Transport).TLSClientConfig.RootCAs //nolint:forcetypeassert,errcheck // httptest's is one
 	secret := func() (string, error) { return "s3cret", nil }
 	for name, c := range map[string]struct {
-		config prometheus.ServerConfig
+		config webapi.Config
 		want   string
 	}{
-		"nobody": {prometheus.ServerConfig{}, ""},
-		"bearer": {prometheus.ServerConfig{Bearer: secret}, "Bearer s3cret"},
-		"basic":  {prometheus.ServerConfig{Username: "p", Password: secret}, "Basic cDpzM2NyZXQ="},
+		"nobody": {webapi.Config{}, ""},
+		"bearer": {webapi.Config{Bearer: secret}, "Bearer s3cret"},
+		"basic":  {webapi.Config{Username: "p", Password: secret}, "Basic cDpzM2NyZXQ="},
 	} {
 		c.config.URL, c.config.Roots = s.URL+"/prefix/", roots
 		p := prometheus.NewProbe(prometheus.Servers{"default": server(t, c.config)})
@@ -189,7 +190,7 @@ func TestWhoAsks(t *testing.T) {
 	}
 
 	lost := func() (string, error) { return "", errors.New("the file is gone") }
-	for name, c := range map[string]prometheus.ServerConfig{
+	for name, c := range map[string]webapi.Config{
 		"not trusted":    {URL: s.URL, Bearer: secret},
 		"no secret":      {URL: s.URL, Roots: roots, Bearer: lost},
 		"no password":    {URL: s.URL, Roots: roots, Username: "p", Password: lost},
@@ -212,7 +213,7 @@ func TestSlowServer(t *testing.T) {
 	s := httptest.NewServer(nethttp.HandlerFunc(func(nethttp.ResponseWriter, *nethttp.Request) { <-free }))
 	t.Cleanup(s.Close)
 	defer close(free)
-	p := prometheus.NewProbe(prometheus.Servers{"default": server(t, prometheus.ServerConfig{URL: s.URL})})
+	p := prometheus.NewProbe(prometheus.Servers{"default": server(t, webapi.Config{URL: s.URL})})
 	begun := time.Now()
 	check, err := p.Probe(t.Context(), engine.Target{}, json.RawMessage(`{"query": "up", "equals": 1, "timeout": "100ms"}`))
 	if check.OK || remediators.ClassOf(err) != engine.ClassRetryable || time.Since(begun) > 20*time.Second {
@@ -223,7 +224,7 @@ func TestSlowServer(t *testing.T) {
 func TestServerConfig(t *testing.T) {
 	t.Parallel()
 	secret := func() (string, error) { return "s3cret", nil }
-	for says, c := range map[string]prometheus.ServerConfig{
+	for says, c := range map[string]webapi.Config{
 		"want http://HOST:PORT":      {URL: "prometheus:9090"},
 		"want http://HOST:PORT or":   {URL: "http://"},
 		"https://HOST:PORT":          {URL: "http://u:s3cret@[::1"},
