@@ -153,7 +153,7 @@ func rolloutOf(cluster string, s kubernetes.RolloutState) trigger.Rollout {
 	}
 	// Each template is a generation of its own, and a rollout's phases only go forward.
 	if i := slices.Index(phases, r.Phase); i >= 0 && s.Generation > 0 {
-		r.Version = uint64(s.Generation)*uint64(len(phases)) + uint64(i) //nolint:gosec // neither is negative
+		r.Version = uint64(s.Generation)*uint64(len(phases)) + uint64(i)
 	}
 	return r
 }
