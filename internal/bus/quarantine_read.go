@@ -144,7 +144,23 @@ func (b *Bus) scan(ctx context.Context, subject string, from, to uint64, take fu
 		return err
 	}
 	defer r.Close()
-	for !r.CaughtUp() {
+	for {
+		if r.CaughtUp() {
+			// A consumer whose server lags behind, as after the loss of a leader, is
+			// caught up too early: the stream's leader knows.
+			if more, err := b.follows(ctx, subject, r.NextSeq(), to); err != nil || !more {
+				return err
+			}
+			if err := r.recount(ctx); err != nil {
+				return err
+			}
+			if r.CaughtUp() {
+				if err := b.pause(ctx, backoffMin); err != nil {
+					return err
+				}
+				continue
+			}
+		}
 		waiting, cancel := context.WithTimeout(ctx, scanSilence)
 		m, err := r.Next(waiting)
 		cancel()
@@ -160,7 +176,21 @@ func (b *Bus) scan(ctx context.Context, subject string, from, to uint64, take fu
 			return nil
 		}
 	}
-	return nil
+}
+
+// follows asks the leader whether a subject has a message from one sequence to
+// another.
+func (b *Bus) follows(ctx context.Context, subject string, from, to uint64) (bool, error) {
+	if from > to {
+		return false, nil
+	}
+	m, err := b.fetch(ctx, fmt.Sprintf("read %s from %d", StreamQuarantine, from), func(ctx context.Context) (*jetstream.RawStreamMsg, error) {
+		return b.streams[StreamQuarantine].GetMsg(ctx, from, jetstream.WithGetMsgSubject(subject))
+	})
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && m.Seq <= to, err
 }
 
 // QuarantineState is what lies in quarantine, in numbers.
