@@ -1,13 +1,13 @@
 package alertmanager
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
+
+	"github.com/tripgen/paramedic/remediators"
 )
 
 const (
@@ -43,7 +43,7 @@ const schema = `{
 
 func paramsOf(raw json.RawMessage) (params, error) {
 	p := params{Server: defaultServer, timeout: defaultTimeout}
-	if err := decodeStrict(raw, &p); err != nil {
+	if err := remediators.DecodeParams(raw, &p); err != nil {
 		return p, err
 	}
 	if p.Timeout != "" {
@@ -65,18 +65,4 @@ func paramsOf(raw json.RawMessage) (params, error) {
 		}
 	}
 	return p, nil
-}
-
-// decodeStrict reads one JSON value into v and refuses unknown keys.
-func decodeStrict(raw []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	if errors.Is(err, io.EOF) {
-		return errors.New("there are none")
-	}
-	if err == nil && d.More() {
-		return errors.New("more than one JSON value")
-	}
-	return err
 }

@@ -164,5 +164,5 @@ func decodeProbe(raw json.RawMessage, v any) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	return decodeStrict(raw, v)
+	return remediators.DecodeParams(raw, v)
 }

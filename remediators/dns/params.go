@@ -1,17 +1,17 @@
 package dns
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tripgen/paramedic/remediators"
 )
 
 const (
@@ -58,7 +58,7 @@ const schema = `{
 
 func paramsOf(raw json.RawMessage) (params, error) {
 	p := params{Record: recordA, timeout: defaultTimeout}
-	if err := decodeStrict(raw, &p); err != nil {
+	if err := remediators.DecodeParams(raw, &p); err != nil {
 		return p, err
 	}
 	if _, err := netip.ParseAddr(p.Name); err == nil || !isName(p.Name) {
@@ -149,18 +149,4 @@ func plain(name string) string { return strings.ToLower(strings.TrimSuffix(name,
 func sorted(all []string) []string {
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// decodeStrict reads one JSON value into v and refuses unknown keys.
-func decodeStrict(raw []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	if errors.Is(err, io.EOF) {
-		return errors.New("there are none")
-	}
-	if err == nil && d.More() {
-		return errors.New("more than one JSON value")
-	}
-	return err
 }

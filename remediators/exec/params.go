@@ -1,8 +1,6 @@
 package exec
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -45,22 +43,10 @@ const probeSchema = `{
   }
 }`
 
-func decode(raw json.RawMessage, v any) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if d.More() {
-		return errors.New("more than one JSON value")
-	}
-	return nil
-}
-
 // task is what a rule asks for: a command that is allowed, with what it accepts.
 func (c Commands) task(t engine.Task) (command, params, error) {
 	var p params
-	if err := decode(t.Params, &p); err != nil {
+	if err := remediators.DecodeParams(t.Params, &p); err != nil {
 		return command{}, p, remediators.Terminal("task %s: parameters of %s: %w", t.ID, t.Action, err)
 	}
 	found, err := c.find(p.Command)

@@ -33,7 +33,7 @@ func (p *Probe) Probe(ctx context.Context, target engine.Target, raw json.RawMes
 		Command string   `json:"command"`
 		Args    []string `json:"args"`
 	}
-	if err := decode(raw, &asked); err != nil {
+	if err := remediators.DecodeParams(raw, &asked); err != nil {
 		return check, remediators.Terminal("parameters of exec: %w", err)
 	}
 	c, err := p.commands.find(asked.Command)

@@ -101,7 +101,7 @@ func (p *Compare) Probe(ctx context.Context, _ engine.Target, raw json.RawMessag
 
 func compareParamsOf(raw json.RawMessage) (compareParams, error) {
 	p := compareParams{}
-	if err := decodeStrict(raw, &p); err != nil {
+	if err := remediators.DecodeParams(raw, &p); err != nil {
 		return p, err
 	}
 	if p.Left == nil || p.Right == nil {

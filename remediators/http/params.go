@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/tripgen/paramedic/remediators"
 )
 
 // duration is written as in Go, such as 10s or 1m30s.
@@ -105,23 +107,9 @@ func reserved() []string {
 	return []string{idempotencyKeyHeader, "Connection", "Content-Length", "Te", "Trailer", "Transfer-Encoding", "Upgrade"}
 }
 
-// decodeStrict reads params into v and refuses unknown keys.
-func decodeStrict(params json.RawMessage, v any) error {
-	d := json.NewDecoder(bytes.NewReader(params))
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	if errors.Is(err, io.EOF) {
-		return errors.New("there are none")
-	}
-	if err == nil && d.More() {
-		return errors.New("more than one JSON value")
-	}
-	return err
-}
-
 func requestParamsOf(raw json.RawMessage) (requestParams, error) {
 	var p requestParams
-	if err := decodeStrict(raw, &p); err != nil {
+	if err := remediators.DecodeParams(raw, &p); err != nil {
 		return p, err
 	}
 	var err error

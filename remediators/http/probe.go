@@ -61,7 +61,7 @@ func (*Probe) Spec() verify.Spec {
 func (p *Probe) Probe(ctx context.Context, _ engine.Target, raw json.RawMessage) (engine.Check, error) {
 	check := engine.Check{Kind: p.Spec().Kind}
 	var params probeParams
-	if err := decodeStrict(raw, &params); err != nil {
+	if err := remediators.DecodeParams(raw, &params); err != nil {
 		return check, remediators.Terminal("parameters of http: %w", err)
 	}
 	u, err := parseURL(params.URL)

@@ -1,13 +1,13 @@
 package prometheus
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
+
+	"github.com/tripgen/paramedic/remediators"
 )
 
 const (
@@ -85,7 +85,7 @@ func (t *threshold) UnmarshalJSON(b []byte) error {
 		Query  string   `json:"query"`
 		Factor *float64 `json:"factor"`
 	}{}
-	if err := decodeStrict(b, &p); err != nil {
+	if err := remediators.DecodeParams(b, &p); err != nil {
 		return fmt.Errorf("threshold: %w", err)
 	}
 	t.query, t.factor = p.Query, 1
@@ -101,23 +101,9 @@ func (t *threshold) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// decodeStrict reads one JSON value into v and refuses unknown keys.
-func decodeStrict(raw []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	if errors.Is(err, io.EOF) {
-		return errors.New("there are none")
-	}
-	if err == nil && d.More() {
-		return errors.New("more than one JSON value")
-	}
-	return err
-}
-
 func paramsOf(raw json.RawMessage) (params, error) {
 	p := params{Server: defaultServer, Empty: emptyFails, timeout: defaultTimeout}
-	if err := decodeStrict(raw, &p); err != nil {
+	if err := remediators.DecodeParams(raw, &p); err != nil {
 		return p, err
 	}
 	given := 0

@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,13 +42,7 @@ func decode(t engine.Task, v any) error {
 	if len(raw) == 0 {
 		raw = json.RawMessage(`{}`)
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	if err == nil && d.More() {
-		err = errors.New("more than one JSON value")
-	}
-	if err != nil {
+	if err := remediators.DecodeParams(raw, v); err != nil {
 		return remediators.Terminal("task %s: parameters of %s: %w", t.ID, t.Action, err)
 	}
 	return nil

@@ -58,9 +58,7 @@ type params struct {
 }
 
 func parse(raw json.RawMessage) (p params, timeout time.Duration, err error) {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&p); err != nil {
+	if err := remediators.DecodeParams(raw, &p); err != nil {
 		return p, 0, err
 	}
 	host, port, err := net.SplitHostPort(p.Address)
