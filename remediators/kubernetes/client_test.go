@@ -24,8 +24,8 @@ func TestClientsetIsNotImported(t *testing.T) {
 	}
 }
 
-// TestGroupsShareOneLimit proves that three groups do not send three times as much.
-func TestGroupsShareOneLimit(t *testing.T) {
+// TestOneLimit proves that watches and the rest do not send twice as much together.
+func TestOneLimit(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	const text = `{apiVersion: v1, kind: Config, current-context: k, contexts: [{name: k, context: {cluster: k}}],
@@ -40,12 +40,12 @@ func TestGroupsShareOneLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		limit := client.core.GetRateLimiter()
+		limit := client.api.GetRateLimiter()
 		if limit.QPS() != c.want {
 			t.Errorf("%v requests a second, want %v", limit.QPS(), c.want)
 		}
-		if client.apps.GetRateLimiter() != limit || client.autoscaling.GetRateLimiter() != limit {
-			t.Error("the groups do not share one limit")
+		if client.streams.GetRateLimiter() != limit {
+			t.Error("watches have a limit of their own")
 		}
 	}
 	for _, c := range []ClusterConfig{{Kubeconfig: file, QPS: -1}, {Kubeconfig: file, Burst: -1}} {

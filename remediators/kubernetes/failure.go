@@ -35,10 +35,10 @@ func refused(code int) bool {
 }
 
 // readError classifies the failure of a request that changes nothing.
-func readError(err error, kind, namespace, name string) error {
-	const format = "get %s %s/%s: %w"
+// What names the request for it.
+func readError(err error, what string) error {
 	if refused(status(err)) {
-		return remediators.Terminal(format, kind, namespace, name, err)
+		return remediators.Terminal("%s: %w", what, err)
 	}
-	return remediators.Retryable(retryAfter(err), format, kind, namespace, name, err)
+	return remediators.Retryable(retryAfter(err), "%s: %w", what, err)
 }

@@ -2,6 +2,7 @@ package kubernetes_test
 
 import (
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,7 +17,7 @@ import (
 // plansTellHealth plans on real workloads whose controllers report how they are.
 func plansTellHealth(t *testing.T, b *bed) {
 	namespace := b.Namespace(t)
-	restart := kubernetes.NewRestart(b.clusters(t, restarter), nil)
+	restart := kubernetes.NewRestart(b.clusters(t, restarter), time.Now)
 	scale := kubernetes.NewScale(b.clusters(t, scaler))
 	rolling := b.deployment(t, namespace, 4, func(d *appsv1.Deployment) {
 		d.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{MaxUnavailable: new(intstr.FromString("50%"))}

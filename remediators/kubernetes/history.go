@@ -18,13 +18,9 @@ import (
 	"github.com/tripgen/paramedic/remediators"
 )
 
-const (
-	kindControllerRevision = "ControllerRevision"
-
-	// revisionAnnotation is where a Deployment's controller writes the number, on
-	// the ReplicaSet and then on the Deployment.
-	revisionAnnotation = "deployment.kubernetes.io/revision"
-)
+// revisionAnnotation is where a Deployment's controller writes the number, on
+// the ReplicaSet and then on the Deployment.
+const revisionAnnotation = "deployment.kubernetes.io/revision"
 
 // owner is the workload that a history is of.
 type owner struct {
@@ -79,22 +75,16 @@ func (r revision) pods() (corev1.PodTemplateSpec, error) {
 // history reads the revisions of a workload, oldest first. The error is classified.
 func (c *Client) history(ctx context.Context, of owner) ([]revision, error) {
 	kind := of.recordKind()
-	fail := func(err error) error { return readError(err, kind+"s of "+of.kind, of.namespace, of.name) }
 	selector, err := metav1.LabelSelectorAsSelector(of.labels)
 	if err != nil {
 		return nil, remediators.Terminal("%s: selector: %w", of, err)
-	}
-	answer := c.apps.Get().Namespace(of.namespace).Resource(resource(kind)).Param("labelSelector", selector.String()).Do(ctx)
-	raw, err := answer.Raw()
-	if err != nil {
-		return nil, fail(answer.Error()) // Raw's own does not read why
 	}
 	// The API's types would lose what a newer API server has in a template.
 	var list struct {
 		Items []record `json:"items"`
 	}
-	if err := json.Unmarshal(raw, &list); err != nil {
-		return nil, fail(err)
+	if err := c.list(ctx, kind, of.namespace, of, selection{labels: selector}, &list); err != nil {
+		return nil, err
 	}
 	var all []revision
 	for i := range list.Items {

@@ -4,29 +4,25 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptrace"
-	"sync/atomic"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
 )
 
-// fieldManager names Paramedic in an object's managedFields.
-const fieldManager = "paramedic"
-
-// change is one write of one workload, fenced by the version it was planned on.
+// change is one write of one object, fenced by the version it was planned on.
 type change struct {
 	seen precondition
 	// task is what the write is marked with.
 	task string
 	// spec is merged into the object's.
 	spec map[string]any
-	// annotations are further ones of the object.
+	// annotations are further ones of the object; nil takes one away.
 	annotations map[string]any
 	// as is the kind of the patch; empty means a merge patch.
 	as types.PatchType
@@ -35,53 +31,62 @@ type change struct {
 func (c change) body() ([]byte, error) {
 	annotations := c.seen.Tasks.add(c.task).annotations()
 	maps.Copy(annotations, c.annotations)
-	b, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{
-			"resourceVersion": c.seen.ResourceVersion,
-			"annotations":     annotations,
-		},
-		"spec": c.spec,
-	})
+	metadata := map[string]any{"annotations": annotations}
+	if c.seen.ResourceVersion != "" {
+		metadata["resourceVersion"] = c.seen.ResourceVersion
+	}
+	patch := map[string]any{"metadata": metadata}
+	if c.spec != nil {
+		patch["spec"] = c.spec
+	}
+	b, err := json.Marshal(patch)
 	if err != nil {
 		return nil, remediators.Terminal("patch does not encode: %w", err)
 	}
 	return b, nil
 }
 
-// conflictError is the API server's word that the object was written since: it
-// refused the change, unless something on the way had sent it twice.
-type conflictError struct{ error }
-
-func (e conflictError) Unwrap() error { return e.error }
-
 // send sends the change once. The error is classified, or a conflictError.
 func (c change) send(ctx context.Context, client *Client, kind, namespace, name string) error {
-	body, err := c.body()
+	answer, err := c.patch(ctx, client, kind, namespace, name, nil)
 	if err != nil {
 		return err
 	}
-	// Until a connection is there, nothing can have been sent on it.
-	var connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
-	answer, err := client.patchOnce(ctx, cmp.Or(c.as, types.MergePatchType), kind, namespace, name, body)
-	const format = "patch %s %s/%s: %w"
-	switch code := status(err); {
-	case err == nil:
-		if err := c.shownBy(answer); err != nil {
-			return remediators.UnknownOutcome(format, kind, namespace, name, err)
-		}
-		return nil
-	case code == 0 && !connected.Load(), code == http.StatusTooManyRequests:
-		return remediators.Retryable(retryAfter(err), format, kind, namespace, name, err)
-	case code == http.StatusConflict:
-		return conflictError{err}
-	case refused(code):
-		return remediators.Terminal(format, kind, namespace, name, err)
-	default:
-		return remediators.UnknownOutcome(format, kind, namespace, name, err)
+	if err := c.shownBy(answer); err != nil {
+		return remediators.UnknownOutcome("patch %s %s/%s: %w", kind, namespace, name, err)
 	}
+	return nil
+}
+
+// rehearse has the API server go through the change without making it: validation,
+// admission and rights. It goes by the object as it is, since it proves nothing about
+// versions. An error is classified, and never of an unknown outcome.
+func (c change) rehearse(ctx context.Context, client *Client, at engine.Target) error {
+	c.seen.ResourceVersion = ""
+	_, err := c.patch(ctx, client, at.Kind, at.Namespace, at.Name, map[string]string{"dryRun": metav1.DryRunAll})
+	if conflict, ok := errors.AsType[conflictError](err); ok {
+		return remediators.Retryable(0, "dry run: %w", conflict)
+	}
+	if err != nil && remediators.ClassOf(err) == engine.ClassUnknown {
+		return remediators.Retryable(retryAfter(err), "dry run: %w", err)
+	}
+	return err
+}
+
+func (c change) patch(ctx context.Context, client *Client, kind, namespace, name string, params map[string]string) ([]byte, error) {
+	body, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	r, err := of(client.api.Patch(cmp.Or(c.as, types.MergePatchType)), kind, namespace)
+	if err != nil {
+		return nil, err
+	}
+	r = r.Name(name).Param("fieldManager", fieldManager).Body(body)
+	for k, v := range params {
+		r = r.Param(k, v)
+	}
+	return write(ctx, r, fmt.Sprintf("patch %s %s/%s", kind, namespace, name))
 }
 
 // shownBy reads the object that the API server answers with, since something else

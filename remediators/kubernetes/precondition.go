@@ -51,27 +51,51 @@ func decodePrecondition(p engine.Plan) (precondition, error) {
 // written and a new plan will be the same: with this plan's precondition, neither
 // this call nor any earlier one that is still on its way will ever be accepted.
 func settle(ctx context.Context, client *Client, task string, at engine.Target, conflict error) error {
-	w, err := getWorkload(ctx, client, at.Kind, at.Namespace, at.Name)
+	meta, err := client.meta(ctx, at)
 	if err != nil {
 		if remediators.ClassOf(err) == engine.ClassTerminal {
 			return err
 		}
 		return remediators.UnknownOutcome("%w; then: %w", conflict, err)
 	}
-	if marksOf(w.meta.Annotations).has(task) {
+	if marksOf(meta.Annotations).has(task) {
 		return nil
 	}
-	return remediators.PlanChanged("%s was written since it was planned: %w", w, conflict)
+	return remediators.PlanChanged("%s was written since it was planned: %w", at, conflict)
 }
 
-// observe reads whether a task has changed the object. single reports whether
+// meta reads what all objects have.
+func (c *Client) meta(ctx context.Context, at engine.Target) (*metav1.ObjectMeta, error) {
+	var object metav1.PartialObjectMetadata
+	if err := c.get(ctx, at.Kind, at.Namespace, at.Name, &object); err != nil {
+		return nil, err
+	}
+	return &object.ObjectMeta, nil
+}
+
+// observe reads whether a task has changed a workload. single reports whether
 // the one change since the plan can be the task's.
 func observe(ctx context.Context, client *Client, task string, p engine.Plan, single func(*workload) bool) (engine.Effect, error) {
+	return observeObject(task, p, func() (*metav1.ObjectMeta, bool, error) {
+		w, err := getWorkload(ctx, client, p.Target.Kind, p.Target.Namespace, p.Target.Name)
+		if err != nil {
+			return nil, false, err
+		}
+		return &w.meta, single(w), nil
+	})
+}
+
+// observeObject concludes from an object whether a task has changed it. read tells,
+// too, whether the one change of its spec since the plan can be the task's.
+//
+// An object that counts no generations is as the plan saw it only while nothing at
+// all was written to it.
+func observeObject(task string, p engine.Plan, read func() (meta *metav1.ObjectMeta, single bool, err error)) (engine.Effect, error) {
 	seen, err := decodePrecondition(p)
 	if err != nil {
 		return engine.Unknown, err
 	}
-	w, err := getWorkload(ctx, client, p.Target.Kind, p.Target.Namespace, p.Target.Name)
+	meta, single, err := read()
 	if err != nil {
 		if status(err) == http.StatusNotFound {
 			// Gone, and with it the answer.
@@ -79,14 +103,17 @@ func observe(ctx context.Context, client *Client, task string, p engine.Plan, si
 		}
 		return engine.Unknown, err
 	}
+	counts := seen.Generation > 0
 	switch {
-	case w.meta.UID != seen.UID:
+	case meta.UID != seen.UID:
 		return engine.Unknown, nil
-	case marksOf(w.meta.Annotations).has(task):
+	case marksOf(meta.Annotations).has(task):
 		return engine.Applied, nil
-	case w.meta.Generation == seen.Generation:
+	case meta.ResourceVersion == seen.ResourceVersion:
 		return engine.NotApplied, nil
-	case w.meta.Generation == seen.Generation+1 && !single(w):
+	case counts && meta.Generation == seen.Generation:
+		return engine.NotApplied, nil
+	case counts && meta.Generation == seen.Generation+1 && !single:
 		return engine.NotApplied, nil
 	default:
 		// Several changes: one of them may have been the task's, and a later

@@ -18,32 +18,42 @@ const undoSuffix = "#undo"
 // write too: they report a rollout's status a few times a second.
 const undoTries = 5
 
-// putBack makes the change that undoes a task, unless the object shows that it was
-// undone: what tells which of both by the object as it is, or why neither can be.
+// putBack makes the change that undoes a task of a workload, unless that shows that
+// it was undone: what tells which of both by the object as it is, or why neither can
+// be.
 func (c Clusters) putBack(ctx context.Context, t engine.Task, at engine.Target, what func(context.Context, *Client, *workload) (made change, back bool, err error)) error {
+	return c.putBackObject(ctx, t, at, func(ctx context.Context, client *Client) (change, bool, error) {
+		w, err := getWorkload(ctx, client, at.Kind, at.Namespace, at.Name)
+		if err != nil {
+			return change{}, false, err
+		}
+		made, back, err := what(ctx, client, w)
+		made.seen = preconditionOf(&w.meta)
+		return made, back, err
+	})
+}
+
+// putBackObject makes the change that undoes a task: what reads the object, and
+// tells the change with the precondition of that read, or that it is back already.
+func (c Clusters) putBackObject(ctx context.Context, t engine.Task, at engine.Target, what func(context.Context, *Client) (made change, back bool, err error)) error {
 	client, err := c.client(at)
 	if err != nil {
 		return err
 	}
 	var conflict conflictError
 	for try := 1; ; try++ {
-		w, err := getWorkload(ctx, client, at.Kind, at.Namespace, at.Name)
+		made, back, err := what(ctx, client)
 		switch {
-		case err != nil && try > 1:
+		case err != nil && try > 1 && (status(err) != 0 || remediators.ClassOf(err) == engine.ClassRetryable):
 			return remediators.UnknownOutcome("%w; then: %w", conflict, err)
-		case err != nil:
+		case back || err != nil:
 			return err
-		}
-		made, back, err := what(ctx, client, w)
-		if back || err != nil {
-			return err
-		}
-		if try > undoTries {
+		case try > undoTries:
 			// What was refused stays refused, and the object does not show the mark.
-			return remediators.Retryable(time.Second, "%s is written all the time: %w", w, conflict)
+			return remediators.Retryable(time.Second, "%s is written all the time: %w", at, conflict)
 		}
-		made.seen, made.task = preconditionOf(&w.meta), t.Undoes+undoSuffix
-		err = made.send(ctx, client, w.kind, w.meta.Namespace, w.meta.Name)
+		made.task = t.Undoes + undoSuffix
+		err = made.send(ctx, client, at.Kind, at.Namespace, at.Name)
 		var refused bool
 		if conflict, refused = errors.AsType[conflictError](err); !refused {
 			return err

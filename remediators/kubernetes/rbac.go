@@ -12,6 +12,17 @@ import (
 // Ruled is an action or a prober that says what it needs to be allowed.
 type Ruled interface{ Rules() []rbacv1.PolicyRule }
 
+// may is the right to do something with kinds of one API group.
+func may(verbs []string, kinds ...string) rbacv1.PolicyRule {
+	rule := rbacv1.PolicyRule{Verbs: verbs}
+	for _, kind := range kinds {
+		p := places()[kind]
+		rule.APIGroups = []string{p.group.Group}
+		rule.Resources = append(rule.Resources, p.resource)
+	}
+	return rule
+}
+
 // ClusterRole is the smallest role with which all of needs work: one rule for
 // each API group and set of verbs.
 func ClusterRole(name string, needs ...Ruled) *rbacv1.ClusterRole {

@@ -18,7 +18,7 @@ func resolve(ctx context.Context, client *Client, t engine.Target) (w *workload,
 	var owner *metav1.OwnerReference
 	if kind == kindPod {
 		var pod corev1.Pod
-		if err = get(ctx, client.core, kind, t.Namespace, name, &pod); err != nil {
+		if err = client.get(ctx, kind, t.Namespace, name, &pod); err != nil {
 			return nil, err
 		}
 		if owner, err = controller(kind, &pod.ObjectMeta); err != nil {
@@ -28,7 +28,7 @@ func resolve(ctx context.Context, client *Client, t engine.Target) (w *workload,
 	}
 	if kind == kindReplicaSet {
 		var set appsv1.ReplicaSet
-		if err = get(ctx, client.apps, kind, t.Namespace, name, &set); err != nil {
+		if err = client.get(ctx, kind, t.Namespace, name, &set); err != nil {
 			return nil, err
 		}
 		if err = sameObject(owner, &set.ObjectMeta); err != nil {

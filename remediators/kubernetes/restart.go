@@ -40,9 +40,9 @@ func (*Restart) Spec() remediators.Spec {
 // Rules is what it needs to be allowed.
 func (*Restart) Rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "statefulsets", "daemonsets"}, Verbs: []string{"get", "patch"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: []string{"get"}},
-		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}},
+		may([]string{"get", "patch"}, kindDeployment, kindStatefulSet, kindDaemonSet),
+		may([]string{"get"}, kindReplicaSet),
+		may([]string{"get"}, kindPod),
 	}
 }
 
@@ -62,7 +62,18 @@ func (r *Restart) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) 
 	if err := marksOf(w.meta.Annotations).notYet(t.ID, w); err != nil {
 		return engine.Plan{}, err
 	}
-	return planRestart(t.Target.Cluster, w)
+	p, err := planRestart(t.Target.Cluster, w)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	return p, r.clusters.rehearse(ctx, client, t, p, change{spec: restarted(t.ID, r.now())})
+}
+
+// restarted is what makes a workload's controller replace its pods.
+func restarted(task string, at time.Time) map[string]any {
+	return map[string]any{"template": map[string]any{"metadata": map[string]any{
+		"annotations": map[string]any{RestartedAnnotation: at.UTC().Format(time.RFC3339), TaskAnnotation: task},
+	}}}
 }
 
 // planRestart says nothing that changes by itself, such as how many pods are
@@ -96,14 +107,11 @@ func planRestart(cluster string, w *workload) (engine.Plan, error) {
 
 // Execute implements [remediators.Remediator].
 func (r *Restart) Execute(ctx context.Context, t engine.Task, p engine.Plan) (engine.Outcome, error) {
-	at := r.now().UTC().Format(time.RFC3339)
-	err := r.clusters.execute(ctx, t, p, map[string]any{"template": map[string]any{"metadata": map[string]any{
-		"annotations": map[string]any{RestartedAnnotation: at, TaskAnnotation: t.ID},
-	}}})
-	if err != nil {
+	at := r.now()
+	if err := r.clusters.execute(ctx, t, p, restarted(t.ID, at)); err != nil {
 		return engine.Outcome{}, err
 	}
-	return engine.Outcome{Summary: fmt.Sprintf("restarted %s %s/%s in %s at %s", p.Target.Kind, p.Target.Namespace, p.Target.Name, p.Target.Cluster, at)}, nil
+	return engine.Outcome{Summary: fmt.Sprintf("restarted %s %s/%s in %s at %s", p.Target.Kind, p.Target.Namespace, p.Target.Name, p.Target.Cluster, at.UTC().Format(time.RFC3339))}, nil
 }
 
 // Observe implements [remediators.Remediator].

@@ -289,7 +289,10 @@ func noRights(t *testing.T, b *bed) {
 	}
 	// The prober may read, and no more.
 	reader := kubernetes.NewRestart(b.clusters(t, prober), time.Now)
-	p := must(reader.Plan(t.Context(), task("x", at, "")))(t)
+	if _, err := reader.Plan(t.Context(), task("x", at, "")); remediators.ClassOf(err) != engine.ClassTerminal || !strings.Contains(err.Error(), "cannot patch") {
+		t.Errorf("plan without the right to patch: %v", err)
+	}
+	p := must(kubernetes.NewRestart(b.clusters(t, restarter), time.Now).Plan(t.Context(), task("x", at, "")))(t)
 	if _, err := reader.Execute(t.Context(), task("x", at, ""), p); remediators.ClassOf(err) != engine.ClassTerminal {
 		t.Errorf("execute without rights: %v", err)
 	}

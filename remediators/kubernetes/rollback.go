@@ -42,10 +42,10 @@ func (*Rollback) Spec() remediators.Spec {
 // Rules is what it needs to be allowed.
 func (*Rollback) Rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "statefulsets", "daemonsets"}, Verbs: []string{"get", "patch"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: []string{"get", "list"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"controllerrevisions"}, Verbs: []string{"list"}},
-		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}},
+		may([]string{"get", "patch"}, kindDeployment, kindStatefulSet, kindDaemonSet),
+		may([]string{"get", "list"}, kindReplicaSet),
+		may([]string{"list"}, kindControllerRevision),
+		may([]string{"get"}, kindPod),
 	}
 }
 
@@ -103,7 +103,19 @@ func (r *Rollback) Plan(ctx context.Context, t engine.Task) (engine.Plan, error)
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	return planRollback(t.Target.Cluster, w, all, params)
+	p, err := planRollback(t.Target.Cluster, w, all, params)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	done, err := decodeRolledBack(p.Precondition, p.Target)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	made, err := templateOfRevision(ctx, client, w, done.To, done.ToTemplate, leftOf(w).with(done.Left))
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	return p, r.clusters.rehearse(ctx, client, t, p, made)
 }
 
 func planRollback(cluster string, w *workload, all []revision, params rollbackParams) (engine.Plan, error) {

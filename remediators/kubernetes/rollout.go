@@ -38,7 +38,7 @@ func (*Rollout) Spec() verify.Spec {
 // Rules is what it needs to be allowed.
 func (*Rollout) Rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "statefulsets", "daemonsets"}, Verbs: []string{"get"}},
+		may([]string{"get"}, kindDeployment, kindStatefulSet, kindDaemonSet),
 	}
 }
 
@@ -57,19 +57,19 @@ func (r *Rollout) Probe(ctx context.Context, t engine.Target, params json.RawMes
 	switch t.Kind {
 	case kindDeployment:
 		var d appsv1.Deployment
-		if err := get(ctx, client.apps, t.Kind, t.Namespace, t.Name, &d); err != nil {
+		if err := client.get(ctx, t.Kind, t.Namespace, t.Name, &d); err != nil {
 			return check, err
 		}
 		p = deploymentProgress(&d)
 	case kindStatefulSet:
 		var s appsv1.StatefulSet
-		if err := get(ctx, client.apps, t.Kind, t.Namespace, t.Name, &s); err != nil {
+		if err := client.get(ctx, t.Kind, t.Namespace, t.Name, &s); err != nil {
 			return check, err
 		}
 		p = statefulSetProgress(&s)
 	case kindDaemonSet:
 		var s appsv1.DaemonSet
-		if err := get(ctx, client.apps, t.Kind, t.Namespace, t.Name, &s); err != nil {
+		if err := client.get(ctx, t.Kind, t.Namespace, t.Name, &s); err != nil {
 			return check, err
 		}
 		p = daemonSetProgress(&s)

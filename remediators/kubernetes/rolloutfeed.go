@@ -22,7 +22,7 @@ import (
 func (w *rolloutWatch) reflect(ctx context.Context, kind string) {
 	log := klog.FromContext(ctx)
 	cache.NewReflectorWithOptions(w.source(kind), objectOf(kind), &feed{watch: w, kind: kind, done: ctx.Done()},
-		cache.ReflectorOptions{Name: "rollouts of " + resource(kind), Logger: &log},
+		cache.ReflectorOptions{Name: "rollouts of " + kind + "s", Logger: &log},
 	).RunWithContext(ctx)
 }
 
@@ -102,8 +102,11 @@ func (w *rolloutWatch) source(kind string) source {
 	}
 	return source{&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			list, err := w.client.apps.Get().Namespace(w.options.Namespace).Resource(resource(kind)).
-				VersionedParams(narrow(o), metav1.ParameterCodec).Do(ctx).Get()
+			r, err := of(w.client.api.Get(), kind, w.options.Namespace)
+			if err != nil {
+				return nil, err
+			}
+			list, err := r.VersionedParams(narrow(o), metav1.ParameterCodec).Do(ctx).Get()
 			if err != nil {
 				w.asked(ctx, "list", kind, err)
 			}
@@ -111,9 +114,12 @@ func (w *rolloutWatch) source(kind string) source {
 		},
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.Watch = true
+			r, err := of(w.client.streams.Get(), kind, w.options.Namespace)
+			if err != nil {
+				return nil, err
+			}
 			bounded, cancel := context.WithTimeout(ctx, time.Duration(*o.TimeoutSeconds)*time.Second+watchGrace)
-			events, err := w.client.streams.Get().Namespace(w.options.Namespace).Resource(resource(kind)).
-				VersionedParams(narrow(o), metav1.ParameterCodec).Watch(bounded)
+			events, err := r.VersionedParams(narrow(o), metav1.ParameterCodec).Watch(bounded)
 			w.asked(ctx, "watch", kind, err)
 			if err != nil {
 				cancel()
@@ -143,10 +149,10 @@ func (w *rolloutWatch) asked(ctx context.Context, verb, kind string, err error) 
 	case ctx.Err() != nil:
 	case apierrors.IsForbidden(err):
 		w.end(remediators.Terminal("watch rollouts: may not %s %s of API group apps: %w; give its user this right, or the whole role that the watch needs",
-			verb, resource(kind), err))
+			verb, kind+"s", err))
 	case err != nil:
 		w.do(ctx.Done(), func(context.Context) error {
-			w.trouble[kind] = fmt.Errorf("%s %s: %w", verb, resource(kind), err)
+			w.trouble[kind] = fmt.Errorf("%s %s: %w", verb, kind+"s", err)
 			return nil
 		})
 	default:

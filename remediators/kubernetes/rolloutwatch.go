@@ -128,9 +128,7 @@ func (o WatchOptions) checked() (WatchOptions, error) {
 // Rules is what a watch with these options needs to be allowed.
 func (o WatchOptions) Rules() []rbacv1.PolicyRule {
 	var rules []rbacv1.PolicyRule
-	allow := func(kind string, verbs ...string) {
-		rules = append(rules, rbacv1.PolicyRule{APIGroups: []string{"apps"}, Resources: []string{resource(kind)}, Verbs: verbs})
-	}
+	allow := func(kind string, verbs ...string) { rules = append(rules, may(verbs, kind)) }
 	for _, kind := range o.kinds() {
 		verbs := []string{"list", "watch"}
 		if kind != kindDeployment {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -37,10 +38,10 @@ func (*Scale) Spec() remediators.Spec {
 // Rules is what it needs to be allowed.
 func (*Scale) Rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
-		{APIGroups: []string{"apps"}, Resources: []string{"deployments", "statefulsets"}, Verbs: []string{"get", "patch"}},
-		{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: []string{"get"}},
-		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}},
-		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: []string{"list"}},
+		may([]string{"get", "patch"}, kindDeployment, kindStatefulSet),
+		may([]string{"get"}, kindReplicaSet),
+		may([]string{"get"}, kindPod),
+		may([]string{"list"}, kindPodAutoscaler),
 	}
 }
 
@@ -67,7 +68,15 @@ func (s *Scale) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 	if err := notAutoscaled(ctx, client, w); err != nil {
 		return engine.Plan{}, err
 	}
-	return planScale(t.Target.Cluster, w, params)
+	p, err := planScale(t.Target.Cluster, w, params)
+	if err != nil || p.Noop {
+		return p, err
+	}
+	_, to, err := plannedReplicas(p)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	return p, s.clusters.rehearse(ctx, client, t, p, change{spec: map[string]any{"replicas": to}})
 }
 
 func planScale(cluster string, w *workload, params scaleParams) (engine.Plan, error) {
@@ -104,9 +113,9 @@ func itoa(n int32) string { return strconv.Itoa(int(n)) }
 // notAutoscaled refuses a workload whose replicas a HorizontalPodAutoscaler
 // sets: it would undo the change within seconds.
 func notAutoscaled(ctx context.Context, client *Client, w *workload) error {
-	list, err := client.autoscalers(ctx, w.meta.Namespace)
-	if err != nil {
-		return readError(err, "HorizontalPodAutoscalers of", w.meta.Namespace, w.meta.Name)
+	var list autoscalingv2.HorizontalPodAutoscalerList
+	if err := client.list(ctx, kindPodAutoscaler, w.meta.Namespace, w, selection{}, &list); err != nil {
+		return err
 	}
 	for i := range list.Items {
 		ref := list.Items[i].Spec.ScaleTargetRef

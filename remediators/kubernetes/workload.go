@@ -17,15 +17,6 @@ import (
 	"github.com/tripgen/paramedic/remediators"
 )
 
-// The kinds of target, as Kubernetes spells them.
-const (
-	kindDeployment  = "Deployment"
-	kindStatefulSet = "StatefulSet"
-	kindDaemonSet   = "DaemonSet"
-	kindReplicaSet  = "ReplicaSet"
-	kindPod         = "Pod"
-)
-
 // workload is what the three controllers' objects have in common, and what of
 // their differences an action must know.
 type workload struct {
@@ -112,19 +103,19 @@ func getWorkload(ctx context.Context, client *Client, kind, namespace, name stri
 	switch kind {
 	case kindDeployment:
 		var d appsv1.Deployment
-		if err := get(ctx, client.apps, kind, namespace, name, &d); err != nil {
+		if err := client.get(ctx, kind, namespace, name, &d); err != nil {
 			return nil, err
 		}
 		return fromDeployment(&d), nil
 	case kindStatefulSet:
 		var s appsv1.StatefulSet
-		if err := get(ctx, client.apps, kind, namespace, name, &s); err != nil {
+		if err := client.get(ctx, kind, namespace, name, &s); err != nil {
 			return nil, err
 		}
 		return fromStatefulSet(&s), nil
 	case kindDaemonSet:
 		var s appsv1.DaemonSet
-		if err := get(ctx, client.apps, kind, namespace, name, &s); err != nil {
+		if err := client.get(ctx, kind, namespace, name, &s); err != nil {
 			return nil, err
 		}
 		return fromDaemonSet(&s), nil

@@ -11,10 +11,12 @@ import (
 	"testing"
 )
 
-// httpProxy is a proxy of HTTP. What is not GET or HEAD changes something.
+// httpProxy is a proxy of HTTP. What is not GET or HEAD changes something, unless
+// the subject says of it that it only reads.
 type httpProxy struct {
 	server   *httptest.Server
 	upstream *httputil.ReverseProxy
+	reads    func(*http.Request) bool
 
 	mu   sync.Mutex
 	next fault
@@ -26,13 +28,16 @@ func newHTTPProxy(t *testing.T, subject Subject) *httpProxy {
 	if err != nil {
 		t.Fatalf("proxy for %q: %v", subject.Target, err)
 	}
-	p := &httpProxy{upstream: &httputil.ReverseProxy{
+	p := &httpProxy{reads: subject.Reads, upstream: &httputil.ReverseProxy{
 		Transport: subject.Transport,
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(u) },
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {
 			panic(http.ErrAbortHandler) // an end that failed looks so to the other end
 		},
 	}}
+	if p.reads == nil {
+		p.reads = func(*http.Request) bool { return false }
+	}
 	p.server = httptest.NewUnstartedServer(p)
 	if subject.Protocol == HTTP1 {
 		p.server.Start()
@@ -57,7 +62,7 @@ func (p *httpProxy) set(f fault) {
 func (p *httpProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	f := p.next
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || p.reads(r) {
 		f = fault{}
 	} else {
 		p.next = fault{}

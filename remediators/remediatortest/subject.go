@@ -20,6 +20,9 @@ type Subject struct {
 	// Next reads one request from a stream, for TCP: its bytes, and whether it
 	// changes something. What only reads passes the proxy.
 	Next func(*bufio.Reader) (request []byte, changes bool, err error)
+	// Reads tells of an HTTP request that it changes nothing, beside GET and HEAD;
+	// nil if there is none such.
+	Reads func(*http.Request) bool
 	// Answers are what the proxy says in the target's place, without anything being
 	// changed; nil means those of HTTP, by status.
 	Answers []Answer
