@@ -25,6 +25,9 @@
 // server writes every change of a workload, pod, node or eviction to an audit log, before it does it and again with
 // the outcome, and [Cluster.Audit] reads it without losing any.
 //
+// Kinds that are not Kubernetes' own are there once their real definitions are installed ([Cluster.CRDs]): KEDA's, and
+// those of the vertical autoscaler. Their controllers are not.
+//
 // A Prometheus ([Prometheus]) can be given a past: samples that it is to have seen before it started. promtool, which
 // tests alerting rules, is at [Promtool].
 //

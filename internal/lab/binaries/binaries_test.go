@@ -189,3 +189,20 @@ func TestLinkerFlags(t *testing.T) {
 		}
 	}
 }
+
+// TestEnsureFilesAlone: a bundle without programs is fetched, not built.
+func TestEnsureFilesAlone(t *testing.T) {
+	t.Parallel()
+	store, bundle, said := tiny(t)
+	bundle.Programs = nil
+	folder, err := store.Ensure(t.Context(), bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "joined.yaml")); err != nil {
+		t.Error(err)
+	}
+	if n := said.count("building "); n != 0 {
+		t.Errorf("said %d times that it builds", n)
+	}
+}

@@ -33,6 +33,7 @@ const (
 	Alertmanager      = "alertmanager"
 	Prometheus        = "prometheus"
 	Promtool          = "promtool"
+	CRDs              = "crds.yaml"
 )
 
 // KubernetesBundle holds the control plane.
@@ -93,9 +94,27 @@ func PrometheusBundle() Bundle {
 	}
 }
 
+// KedaBundle holds KEDA's CustomResourceDefinitions and no program.
+func KedaBundle() Bundle {
+	return Bundle{
+		Name:   "keda",
+		Module: "github.com/kedacore/keda/v2",
+		Files:  map[string][]string{CRDs: {"config/crd/bases/*.yaml"}},
+	}
+}
+
+// VerticalAutoscalerBundle holds the CustomResourceDefinitions of the vertical pod autoscaler and no program.
+func VerticalAutoscalerBundle() Bundle {
+	return Bundle{
+		Name:   "vpa",
+		Module: "k8s.io/autoscaler/vertical-pod-autoscaler",
+		Files:  map[string][]string{CRDs: {"deploy/vpa-v1-crd-gen.yaml"}},
+	}
+}
+
 // All returns every bundle, the longest to build first.
 func All() []Bundle {
-	return []Bundle{KubernetesBundle(), PrometheusBundle(), KwokBundle(), EtcdBundle(), AlertmanagerBundle()}
+	return []Bundle{KubernetesBundle(), PrometheusBundle(), KwokBundle(), EtcdBundle(), AlertmanagerBundle(), KedaBundle(), VerticalAutoscalerBundle()}
 }
 
 // linkerFlags are the -ldflags for the bundle at a module version such as v1.36.1.

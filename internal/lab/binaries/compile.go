@@ -27,7 +27,9 @@ func (s *Store) build(ctx context.Context, b Bundle, folder string) error {
 		return fmt.Errorf("make staging: %w", err)
 	}
 	started := time.Now()
-	s.say("building %s of %s; the first time takes minutes", strings.Join(sortedKeys(b.Programs), ", "), b.Module)
+	if len(b.Programs) > 0 {
+		s.say("building %s of %s; the first time takes minutes", strings.Join(sortedKeys(b.Programs), ", "), b.Module)
+	}
 	if err := s.fill(ctx, b, staging); err != nil {
 		return errors.Join(err, os.RemoveAll(staging))
 	}
@@ -56,6 +58,12 @@ func (s *Store) fill(ctx context.Context, b Bundle, staging string) error {
 	}
 	if len(b.Files) == 0 {
 		return nil
+	}
+	if len(b.Programs) == 0 {
+		// Only the module itself, and not the hundreds that building it would need.
+		if _, err := s.run(ctx, b, "mod", "download", b.Module); err != nil {
+			return err
+		}
 	}
 	// Asked after the build, which has fetched the module: before, it may have no folder.
 	source, err := s.module(ctx, b, "{{.Dir}}")

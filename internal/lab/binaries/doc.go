@@ -4,6 +4,9 @@
 // so that neither the servers' dependencies nor their replace directives reach the product's go.mod. Nothing is
 // downloaded but Go modules, and a build needs no C compiler.
 //
+// A bundle without programs is fetched, not built: of its module the files are wanted, such as
+// CustomResourceDefinitions.
+//
 // A bundle is stored under a name that holds a hash of everything that decides its content: go.mod, go.sum, the
 // recipe, the platform and the Go version. A changed pin is another entry; an entry, once there, never changes, and
 // appears by one rename, so a reader sees it whole or not at all. Entries of older pins stay until somebody deletes
