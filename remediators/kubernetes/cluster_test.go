@@ -53,6 +53,7 @@ type bed struct {
 func TestOnRealCluster(t *testing.T) {
 	t.Parallel()
 	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller})}
+	b.CRDs(t, lab.Keda(), lab.VerticalAutoscaler())
 	b.allow(t, restarter, &kubernetes.Restart{})
 	b.allow(t, scaler, &kubernetes.Scale{})
 	b.allow(t, prober, &kubernetes.Rollout{})
