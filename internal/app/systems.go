@@ -60,10 +60,18 @@ func systemsOf(c *config.Config, clusters kubernetes.Clusters, version string) (
 func azureAccounts(configured []config.AzureAccount, version string) (azure.Accounts, error) {
 	accounts := azure.Accounts{}
 	for _, c := range configured {
-		account, err := azure.Connect(azure.AccountConfig{
+		made := azure.AccountConfig{
 			Subscription: c.Subscription, Credential: c.Credential, Tenant: c.Tenant, ClientID: c.ClientID,
 			ClientSecret: reader(c.ClientSecret), Cloud: c.Cloud,
-		}, version, time.Now)
+		}
+		if p := c.Private; p != nil {
+			roots, err := authorities(p.CA)
+			if err != nil {
+				return nil, fmt.Errorf("azure account %q: %w", c.Name, err)
+			}
+			made.Private = &azure.PrivateCloud{Endpoint: p.Endpoint, Authority: p.Authority, Audience: p.Audience, Roots: roots}
+		}
+		account, err := azure.Connect(made, version, time.Now)
 		if err != nil {
 			return nil, fmt.Errorf("azure account %q: %w", c.Name, err)
 		}
@@ -133,16 +141,25 @@ func webAPI(c config.Server, version string) (webapi.Config, error) {
 	if c.Basic != nil {
 		made.Username, made.Password = c.Basic.Username, reader(c.Basic.Password)
 	}
-	if c.CA != "" {
-		pem, err := os.ReadFile(c.CA)
-		if err != nil {
-			return webapi.Config{}, fmt.Errorf("ca: %w", err)
-		}
-		if made.Roots = x509.NewCertPool(); !made.Roots.AppendCertsFromPEM(pem) {
-			return webapi.Config{}, fmt.Errorf("ca %s: no certificate in it", c.CA)
-		}
+	var err error
+	made.Roots, err = authorities(c.CA)
+	return made, err
+}
+
+// authorities are those of a PEM file; nil, which means the system's, without one.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil // which is what package x509 itself means the system's by
 	}
-	return made, nil
+	pem, err := os.ReadFile(file) //nolint:gosec // the configuration names it
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("ca %s: no certificate in it", file)
+	}
+	return roots, nil
 }
 
 func allowedCommands(configured []config.Command) (exec.Commands, error) {

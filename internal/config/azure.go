@@ -12,8 +12,17 @@ type AzureAccount struct {
 	Tenant, ClientID string
 	// ClientSecret is set for the credential client-secret, and only for that.
 	ClientSecret Secret
-	// Cloud is public, usgovernment or china.
+	// Cloud is public, usgovernment or china; empty where Private is set.
 	Cloud string
+	// Private is a cloud of one's own, such as Azure Stack Hub; nil for one of Microsoft's.
+	Private *AzureCloud
+}
+
+// AzureCloud is where a cloud is that Microsoft does not run. Endpoint is its Resource Manager's URL, Authority that of
+// its sign-in, and Audience what tokens for the first are issued for. CA is the path of a PEM file of authorities; empty
+// for the system's.
+type AzureCloud struct {
+	Endpoint, Audience, Authority, CA string
 }
 
 // The credentials that do not only look around for who they are.
@@ -45,7 +54,7 @@ func (f field) azureAccount(name string) AzureAccount {
 		"tenant":       func(f field) { a.Tenant, identity["tenant"] = f.tenant(), f },
 		"clientID":     func(f field) { a.ClientID, identity["clientID"] = f.guid("the application (client) id"), f },
 		"clientSecret": func(f field) { a.ClientSecret, identity["clientSecret"] = f.secret(), f },
-		"cloud":        func(f field) { a.Cloud = f.choice([]string{cloudPublic, cloudUS, cloudChina}) },
+		"cloud":        func(f field) { a.Cloud, a.Private = f.azureCloud() },
 	}) {
 		return a
 	}
@@ -59,6 +68,35 @@ func (f field) azureAccount(name string) AzureAccount {
 		f.azureIdentity(a.Credential, identity)
 	}
 	return a
+}
+
+// azureCloud is the name of one of Microsoft's, or where another one is.
+func (f field) azureCloud() (string, *AzureCloud) {
+	if !f.isMapping() {
+		return f.choice([]string{cloudPublic, cloudUS, cloudChina}), nil
+	}
+	var c AzureCloud
+	if f.mapping(fields{
+		"endpoint":  func(f field) { c.Endpoint = f.cloudURL() },
+		"authority": func(f field) { c.Authority = f.cloudURL() },
+		"audience":  func(f field) { c.Audience, _ = f.text() },
+		"ca":        func(f field) { c.CA = f.filePath() },
+	}) && f.lacks("endpoint", "authority", "audience") {
+		f.bad("a cloud that is none of Microsoft's needs endpoint, authority and audience: az cloud show tells them, as resourceManager, activeDirectory and activeDirectoryResourceId")
+	}
+	return "", &c
+}
+
+// cloudURL is where requests go that carry a token or a secret.
+func (f field) cloudURL() string {
+	text, ok := f.text()
+	if !ok {
+		return ""
+	}
+	if u, ok := f.parseURL(text, "https"); ok && (u.RawQuery != "" || u.Fragment != "") {
+		f.bad("a query or a fragment means nothing here: write only https://HOST, with a path if it has one")
+	}
+	return text
 }
 
 // azureIdentity refuses what a credential would not look at: Paramedic would be there as somebody else than is written.

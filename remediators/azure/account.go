@@ -1,6 +1,8 @@
 package azure
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -60,8 +62,10 @@ type AccountConfig struct {
 	// ClientSecret reads the secret of [CredentialClientSecret]. It is called
 	// whenever a token is asked for, so a new secret counts at once.
 	ClientSecret func() (string, error)
-	// Cloud is one of the Cloud constants; empty means [CloudPublic].
-	Cloud string
+	// Cloud is one of the Cloud constants; empty means [CloudPublic]. It is not looked
+	// at where Private is set, a cloud that Microsoft does not run.
+	Cloud   string
+	Private *PrivateCloud
 	// Transport sends the requests; nil means one of its own, which takes proxies
 	// from the environment. It is for tests.
 	Transport http.RoundTripper
@@ -74,6 +78,15 @@ const (
 	CloudChina        = "china"
 )
 
+// PrivateCloud says where a cloud is that Microsoft does not run, such as Azure Stack
+// Hub. The first three are what "az cloud show" calls resourceManager, activeDirectory
+// and activeDirectoryResourceId.
+type PrivateCloud struct {
+	Endpoint, Authority, Audience string
+	// Roots are the authorities of its certificates; nil means the system's.
+	Roots *x509.CertPool
+}
+
 // Connect makes an account, which shows itself as paramedic/VERSION. It sends
 // nothing, so an Azure that is out of reach is no error here, nor is an identity
 // that may not do what it is for.
@@ -85,7 +98,7 @@ func Connect(c AccountConfig, version string, now func() time.Time) (*Account, e
 	options := azcore.ClientOptions{
 		Cloud:     where,
 		Telemetry: policy.TelemetryOptions{ApplicationID: "paramedic/" + version},
-		Transport: client(c.Transport),
+		Transport: client(c.transport()),
 	}
 	credential, err := c.credential(options)
 	if err != nil {
@@ -94,7 +107,26 @@ func Connect(c AccountConfig, version string, now func() time.Time) (*Account, e
 	return newAccount(c.Subscription, credential, options, now)
 }
 
+// transport is what sends; nil for the usual.
+func (c AccountConfig) transport() http.RoundTripper {
+	if c.Transport == nil && c.Private != nil && c.Private.Roots != nil {
+		return transport(c.Private.Roots)
+	}
+	return c.Transport
+}
+
 func (c AccountConfig) cloud() (cloud.Configuration, error) {
+	if p := c.Private; p != nil {
+		if p.Endpoint == "" || p.Authority == "" || p.Audience == "" {
+			return cloud.Configuration{}, errors.New("azure: a private cloud needs its endpoint, its authority and its audience")
+		}
+		return cloud.Configuration{
+			ActiveDirectoryAuthorityHost: p.Authority,
+			Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
+				cloud.ResourceManager: {Endpoint: strings.TrimSuffix(p.Endpoint, "/"), Audience: p.Audience},
+			},
+		}, nil
+	}
 	switch c.Cloud {
 	case "", CloudPublic:
 		return cloud.AzurePublic, nil

@@ -38,10 +38,13 @@ func (c AccountConfig) credential(o azcore.ClientOptions) (azcore.TokenCredentia
 	if err := c.checkIdentity(); err != nil {
 		return nil, err
 	}
+	// By default it is asked at login.microsoftonline.com whether an authority is
+	// genuine, and nobody there knows of a private one.
+	private := c.Private != nil
 	switch c.Credential {
 	case CredentialWorkloadIdentity:
 		return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
-			ClientOptions: o, TenantID: c.Tenant, ClientID: c.ClientID,
+			ClientOptions: o, TenantID: c.Tenant, ClientID: c.ClientID, DisableInstanceDiscovery: private,
 		})
 	case CredentialManagedIdentity:
 		options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: o}
@@ -52,11 +55,11 @@ func (c AccountConfig) credential(o azcore.ClientOptions) (azcore.TokenCredentia
 	case CredentialCLI:
 		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: c.Tenant})
 	case CredentialEnvironment:
-		return azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{ClientOptions: o})
+		return azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{ClientOptions: o, DisableInstanceDiscovery: private})
 	case CredentialClientSecret:
-		return &secretCredential{tenant: c.Tenant, clientID: c.ClientID, read: c.ClientSecret, options: o}, nil
+		return &secretCredential{tenant: c.Tenant, clientID: c.ClientID, read: c.ClientSecret, options: o, private: private}, nil
 	default:
-		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: o, TenantID: c.Tenant})
+		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: o, TenantID: c.Tenant, DisableInstanceDiscovery: private})
 	}
 }
 
@@ -98,6 +101,7 @@ type secretCredential struct {
 	tenant, clientID string
 	read             func() (string, error)
 	options          azcore.ClientOptions
+	private          bool // the cloud is
 
 	mu      sync.Mutex
 	current *azidentity.ClientSecretCredential
@@ -128,7 +132,7 @@ func (c *secretCredential) credential() (*azidentity.ClientSecretCredential, err
 		return c.current, nil
 	}
 	made, err := azidentity.NewClientSecretCredential(c.tenant, c.clientID, secret,
-		&azidentity.ClientSecretCredentialOptions{ClientOptions: c.options})
+		&azidentity.ClientSecretCredentialOptions{ClientOptions: c.options, DisableInstanceDiscovery: c.private})
 	if err != nil {
 		return nil, err
 	}

@@ -122,6 +122,29 @@ func TestEachCloudHasItsOwnHosts(t *testing.T) {
 	}
 }
 
+// TestAPrivateCloudIsAskedAlone signs in and asks in a cloud that Microsoft does not
+// run: nobody at Microsoft is asked about it, as the server would refuse.
+func TestAPrivateCloudIsAskedAlone(t *testing.T) {
+	t.Parallel()
+	l := newLocal(t, total([]any{1, "USD"}))
+	l.hosts = hosts{"login.stack.example", "management.stack.example", "https://management.stack.example/3f9a"}
+	c := l.config()
+	c.Private = &PrivateCloud{Endpoint: "https://management.stack.example/", Authority: "https://login.stack.example/", Audience: l.hosts.audience}
+	a, err := Connect(c, "test", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := a.MonthToDate(t.Context(), ""); err != nil || got.Total != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, lacks := range []PrivateCloud{{Authority: "a", Audience: "b"}, {Endpoint: "a", Audience: "b"}, {Endpoint: "a", Authority: "b"}} {
+		c.Private = &lacks
+		if a, err := Connect(c, "test", time.Now); a != nil || err == nil {
+			t.Errorf("%+v: %v", lacks, err)
+		}
+	}
+}
+
 // TestANewSecretCountsAtOnce changes the secret in Entra and in its place.
 func TestANewSecretCountsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package azure
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -20,21 +21,26 @@ const (
 // client makes what sends everything, with the given transport or one of its own.
 // It follows no redirect: that would turn the POST of a query into a GET. It is a
 // plain [http.Client], since the SDK demands one for some managed identities.
-func client(transport http.RoundTripper) *http.Client {
-	if transport == nil {
-		transport = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
-			TLSHandshakeTimeout:    dialTimeout,
-			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-			ForceAttemptHTTP2:      true,
-			IdleConnTimeout:        time.Minute, // questions are far apart
-			MaxResponseHeaderBytes: maxHeader,
-		}
+func client(given http.RoundTripper) *http.Client {
+	if given == nil {
+		given = transport(nil)
 	}
 	return &http.Client{
-		Transport:     limit{transport},
+		Transport:     limit{given},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// transport trusts these authorities; nil means the system's.
+func transport(roots *x509.CertPool) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout}).DialContext,
+		TLSHandshakeTimeout:    dialTimeout,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		ForceAttemptHTTP2:      true,
+		IdleConnTimeout:        time.Minute, // questions are far apart
+		MaxResponseHeaderBytes: maxHeader,
 	}
 }
 
