@@ -21,6 +21,8 @@ const (
 	NeverReady Behaviour = "never-ready"
 	// Crash is a pod whose containers crash again and again: CrashLoopBackOff, after five restarts.
 	Crash Behaviour = "crash"
+	// Fail is a pod that ends with exit code 3 and a termination message. A pod of a Job completes otherwise.
+	Fail Behaviour = "fail"
 )
 
 const appLabel = "app"
