@@ -52,7 +52,7 @@ func (f AuditFilter) matches(e *AuditEntry) bool {
 
 // AuditLog is the path of the API server's audit log, one JSON object a line. It has every create, update, patch and
 // delete of Deployments, StatefulSets, DaemonSets, their scale, Jobs, CronJobs, Services, nodes and evictions, every update, patch and delete
-// of pods, by anyone, also if refused; status reports are left out.
+// of pods, their resize and VerticalPodAutoscalers, by anyone, also if refused; status reports are left out.
 func (c *Cluster) AuditLog() string { return filepath.Join(c.folder, "audit.log") }
 
 // Audit returns the recorded changes that match, in the order in which they were received. Every change whose

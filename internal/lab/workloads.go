@@ -23,6 +23,9 @@ const (
 	Crash Behaviour = "crash"
 	// Fail is a pod that ends with exit code 3 and a termination message. A pod of a Job completes otherwise.
 	Fail Behaviour = "fail"
+	// Resizable is a pod that becomes ready, on a node whose kubelet tells the resources of its containers and makes
+	// what is asked of pods/resize at once.
+	Resizable Behaviour = "resizable"
 )
 
 const appLabel = "app"
