@@ -27,6 +27,7 @@ const (
 	kindClaim              = "PersistentVolumeClaim"
 	kindNamespace          = "Namespace"
 	kindQuota              = "ResourceQuota"
+	kindLimitRange         = "LimitRange"
 	kindDisruptionBudget   = "PodDisruptionBudget"
 	kindPodAutoscaler      = "HorizontalPodAutoscaler"
 	kindVerticalAutoscaler = "VerticalPodAutoscaler"
@@ -59,6 +60,7 @@ func places() map[string]place {
 		kindClaim:              {corev1.SchemeGroupVersion, "persistentvolumeclaims", false},
 		kindNamespace:          {corev1.SchemeGroupVersion, "namespaces", true},
 		kindQuota:              {corev1.SchemeGroupVersion, "resourcequotas", false},
+		kindLimitRange:         {corev1.SchemeGroupVersion, "limitranges", false},
 		kindEndpointSlice:      {schema.GroupVersion{Group: "discovery.k8s.io", Version: "v1"}, "endpointslices", false},
 		kindJob:                {batch, "jobs", false},
 		kindCronJob:            {batch, "cronjobs", false},

@@ -26,6 +26,8 @@ type workload struct {
 	pods   corev1.PodTemplateSpec
 	// replicas is nil for a DaemonSet.
 	replicas *int32
+	// made is how many pods there are, well or not, by the status.
+	made int32
 	// halted says why a changed template would not replace all pods; empty if
 	// it would.
 	halted string
@@ -37,7 +39,7 @@ func (w *workload) String() string {
 }
 
 func fromDeployment(d *appsv1.Deployment) *workload {
-	w := &workload{kind: kindDeployment, meta: d.ObjectMeta, labels: d.Spec.Selector, pods: d.Spec.Template, replicas: replicas(d.Spec.Replicas), health: deploymentHealth(d)}
+	w := &workload{kind: kindDeployment, meta: d.ObjectMeta, labels: d.Spec.Selector, pods: d.Spec.Template, replicas: replicas(d.Spec.Replicas), made: d.Status.Replicas, health: deploymentHealth(d)}
 	if d.Spec.Paused {
 		w.halted = "its rollouts are paused (spec.paused); resume them first"
 	}
@@ -45,7 +47,7 @@ func fromDeployment(d *appsv1.Deployment) *workload {
 }
 
 func fromStatefulSet(s *appsv1.StatefulSet) *workload {
-	w := &workload{kind: kindStatefulSet, meta: s.ObjectMeta, labels: s.Spec.Selector, pods: s.Spec.Template, replicas: replicas(s.Spec.Replicas), health: statefulSetHealth(s)}
+	w := &workload{kind: kindStatefulSet, meta: s.ObjectMeta, labels: s.Spec.Selector, pods: s.Spec.Template, replicas: replicas(s.Spec.Replicas), made: s.Status.Replicas, health: statefulSetHealth(s)}
 	switch u := s.Spec.UpdateStrategy; {
 	case u.Type == appsv1.OnDeleteStatefulSetStrategyType:
 		w.halted = onDelete
