@@ -14,9 +14,9 @@ import (
 // them puts back what another already has.
 const undoSuffix = "#undo"
 
-// undoTries is how often one call tries to write an object that its controllers
+// writeTries is how often one call tries to write an object that its controllers
 // write too: they report a rollout's status a few times a second.
-const undoTries = 5
+const writeTries = 5
 
 // putBack makes the change that undoes a task of a workload, unless that shows that
 // it was undone: what tells which of both by the object as it is, or why neither can
@@ -36,23 +36,30 @@ func (c Clusters) putBack(ctx context.Context, t engine.Task, at engine.Target, 
 // putBackObject makes the change that undoes a task: what reads the object, and
 // tells the change with the precondition of that read, or that it is back already.
 func (c Clusters) putBackObject(ctx context.Context, t engine.Task, at engine.Target, what func(context.Context, *Client) (made change, back bool, err error)) error {
+	return c.writeObject(ctx, t.Undoes+undoSuffix, at, what)
+}
+
+// writeObject makes a change that is worked out of the object as it is, marked with
+// task, and again where the object was written since it was read: what reads it, and
+// tells the change with the precondition of that read, or that there is none to make.
+func (c Clusters) writeObject(ctx context.Context, task string, at engine.Target, what func(context.Context, *Client) (made change, done bool, err error)) error {
 	client, err := c.client(at)
 	if err != nil {
 		return err
 	}
 	var conflict conflictError
 	for try := 1; ; try++ {
-		made, back, err := what(ctx, client)
+		made, done, err := what(ctx, client)
 		switch {
 		case err != nil && try > 1 && (status(err) != 0 || remediators.ClassOf(err) == engine.ClassRetryable):
 			return remediators.UnknownOutcome("%w; then: %w", conflict, err)
-		case back || err != nil:
+		case done || err != nil:
 			return err
-		case try > undoTries:
+		case try > writeTries:
 			// What was refused stays refused, and the object does not show the mark.
 			return remediators.Retryable(time.Second, "%s is written all the time: %w", at, conflict)
 		}
-		made.task = t.Undoes + undoSuffix
+		made.task = task
 		err = made.send(ctx, client, at.Kind, at.Namespace, at.Name)
 		var refused bool
 		if conflict, refused = errors.AsType[conflictError](err); !refused {
