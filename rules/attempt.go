@@ -24,7 +24,7 @@ const (
 func attemptShape() shape {
 	return shape{
 		what:     "an attempt",
-		fields:   []string{"name", "mode", "check", "do", "verify", "within", "stable", "undo", "retry", "timeout"},
+		fields:   []string{"name", "mode", "from", "check", "do", "verify", "within", "stable", "undo", "retry", "timeout"},
 		required: []string{"name"},
 	}
 }
@@ -58,6 +58,9 @@ func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool
 	if v := o.get("mode"); v != nil {
 		a.Mode = f.attemptMode(v, r.rule.Mode)
 	}
+	if v := o.get("from"); v != nil {
+		a.From, _ = f.name(v, "the worker group that looks")
+	}
 	if v := o.get("do"); v != nil {
 		items, _ := f.list(v, "do")
 		for _, item := range items {
@@ -82,6 +85,9 @@ func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool
 		a.Timeout = f.duration(v, "timeout", time.Second, maxTimeout)
 	}
 	a.Verify = c.verify(f, o, r)
+	if key := o.keys["from"]; key != nil && len(a.Check)+len(a.Verify.Probes) == 0 && !f.failedSince(before) {
+		f.errorf(key, "from is where the probes look from, and this attempt has none: leave it out, or write check or verify")
+	}
 	switch {
 	case o.get("do") == nil && ok:
 		f.onlyLooks(n, o)
@@ -127,9 +133,9 @@ func (f *file) retry(n *yaml.Node, a *engine.Attempt) {
 	}
 }
 
-// action reads one {name: {parameters}}.
+// action reads one {name: {parameters}}, with or without a target of its own.
 func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) {
-	key, value, ok := f.single(n, "an action")
+	key, value, own, ok := f.call(n, "an action")
 	if !ok {
 		return engine.Action{}, false
 	}
@@ -139,7 +145,11 @@ func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) 
 		return engine.Action{}, false
 	}
 	to, ok := c.callee(f, key, key.Value, spec.System, spec.Schema)
-	if !ok || !f.fits(key, to, r) || !c.restores(f, key, r) {
+	if !ok || !c.restores(f, key, r) {
+		return engine.Action{}, false
+	}
+	target, ok := c.ownTarget(f, key, own, to, r)
+	if !ok {
 		return engine.Action{}, false
 	}
 	if share := r.rule.Guards.MinHealthy; share != (engine.Share{}) && !spec.Health {
@@ -158,14 +168,5 @@ func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) 
 	if group == "" {
 		group = DefaultGroup
 	}
-	return engine.Action{Name: key.Value, Group: group, Undoable: spec.Undoable, Params: params}, ok
-}
-
-// fits holds that what is called can work on the rule's target.
-func (f *file) fits(n *yaml.Node, to callee, r *rule) bool {
-	if to.system == "" || r.target.system == "" || to.system == r.target.system {
-		return true
-	}
-	f.errorf(n, "%s works on %s targets, and this rule's target is of %s", to.what, to.system, r.target.system)
-	return false
+	return engine.Action{Name: key.Value, Group: group, Undoable: spec.Undoable, Params: params, Target: target}, ok
 }

@@ -24,11 +24,13 @@ type dumpedCall struct {
 	Name     string
 	Group    string `json:",omitempty"`
 	Undoable bool   `json:",omitempty"`
+	Target   string `json:",omitempty"`
 	Params   any
 }
 
 type dumpedAttempt struct {
 	Name                    string
+	From                    string       `json:",omitempty"`
 	Mode                    engine.Mode  `json:",omitempty"`
 	Check                   []dumpedCall `json:",omitempty"`
 	Do, Verify              []dumpedCall
@@ -110,17 +112,17 @@ func dumpAttempts(all []engine.Attempt) []dumpedAttempt {
 	attempts := []dumpedAttempt{}
 	for _, a := range all {
 		d := dumpedAttempt{
-			Name: a.Name, Mode: a.Mode, Undo: a.Undo, AlertResolved: a.Verify.AlertResolved, Within: a.Verify.Within.String(),
+			Name: a.Name, From: a.From, Mode: a.Mode, Undo: a.Undo, AlertResolved: a.Verify.AlertResolved, Within: a.Verify.Within.String(),
 			Stable: a.Verify.Stable.String(), Retries: a.Retries, Backoff: a.Backoff.String(), Timeout: a.Timeout.String(),
 		}
 		for _, do := range a.Do {
-			d.Do = append(d.Do, dumpedCall{do.Name, do.Group, do.Undoable, rendered(do.Params)})
+			d.Do = append(d.Do, dumpedCall{do.Name, do.Group, do.Undoable, aimed(do.Target), rendered(do.Params)})
 		}
 		for _, p := range a.Check {
-			d.Check = append(d.Check, dumpedCall{Name: p.Kind, Params: rendered(p.Params)})
+			d.Check = append(d.Check, dumpedCall{Name: p.Kind, Target: aimed(p.Target), Params: rendered(p.Params)})
 		}
 		for _, p := range a.Verify.Probes {
-			d.Verify = append(d.Verify, dumpedCall{Name: p.Kind, Params: rendered(p.Params)})
+			d.Verify = append(d.Verify, dumpedCall{Name: p.Kind, Target: aimed(p.Target), Params: rendered(p.Params)})
 		}
 		attempts = append(attempts, d)
 	}
@@ -133,6 +135,18 @@ func rendered(params func(engine.Scope) (json.RawMessage, error)) any {
 		return "error: " + err.Error()
 	}
 	return p
+}
+
+// aimed is the target that a call has of its own.
+func aimed(target func(engine.Scope) (engine.Target, error)) string {
+	if target == nil {
+		return ""
+	}
+	t, err := target(dumped())
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	return t.String()
 }
 
 func dumpRoutes(all []engine.Routing) []engine.Route {

@@ -24,7 +24,7 @@ func builtinGuards() engine.Guards {
 func guardsShape() shape {
 	return shape{
 		what:   "guards",
-		fields: []string{"cooldown", "limit", "freshness", "flap", "breaker", "relapse", "approval", "minHealthy", "concurrent", "requires", "windows"},
+		fields: []string{"cooldown", "limit", "freshness", "flap", "breaker", "relapse", "holdDown", "approval", "minHealthy", "concurrent", "requires", "windows"},
 	}
 }
 
@@ -39,6 +39,7 @@ func (f *file) guards(n *yaml.Node, otherwise engine.Guards) engine.Guards {
 	f.durationGuard(o.get("cooldown"), "cooldown", &g.Cooldown)
 	f.durationGuard(o.get("freshness"), "freshness", &g.Freshness)
 	f.durationGuard(o.get("relapse"), "relapse", &g.Relapse)
+	f.durationGuard(o.get("holdDown"), "holdDown", &g.HoldDown)
 	f.limitGuard(o.get("limit"), &g.Limits)
 	if v := o.get("flap"); v != nil {
 		g.Flap = engine.Rate{}

@@ -168,7 +168,13 @@ func catalogDefs(catalog Catalog) node {
 		probe[kind] = node{"anyOf": []node{to(key), to("template")}}
 	}
 	one := func(title string, properties node) node {
-		return node{"title": title, "type": "object", "additionalProperties": false, "minProperties": 1, "maxProperties": 1, "properties": properties}
+		properties[fieldTarget] = about(to("target"), "What it is about, if not the rule's target.")
+		return node{
+			"title": title, "type": "object", "additionalProperties": false, "properties": properties,
+			"if":   node{"required": []string{fieldTarget}},
+			"then": node{"minProperties": 2, "maxProperties": 2},
+			"else": node{"minProperties": 1, "maxProperties": 1},
+		}
 	}
 	defs["action"] = one("An action", action)
 	defs["probe"] = one("A probe", probe)

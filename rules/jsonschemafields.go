@@ -166,6 +166,7 @@ func guardsDescribed() described {
 				"description": "What an action must leave of the target's healthy instances: a share such as 50%, or a number. Off by default.",
 				"anyOf":       []node{percentNode("A share."), numberNode(1, maxCount, "A number."), {"const": off}},
 			},
+			"holdDown":   orOffNode(durationNode("The least time since another run, of whatever rule, did anything to a target of this run. Off by default.")),
 			"concurrent": orOffNode(numberNode(1, maxCount, "How many targets the rule may have under repair at once. Off by default.")),
 			"requires": {
 				"description": "Other rules of the set, and how they must stand. Off by default.",
@@ -241,6 +242,7 @@ func attemptDescribed() described {
 		fields: map[string]node{
 			"name":  nameOf("Unique in the rule."),
 			"mode":  modeNode("Can lower the rule's mode for this rung, never raise it.", modeNames(ladder()[1:])),
+			"from":  nameOf("The worker group whose workers take the probes, to look from where they are; that of the first action by default."),
 			"check": listOf(to("probe"), "Looked at once, right before the first action: all must hold, else the next attempt is tried."),
 			"do":    listOf(to("action"), "The actions, in order. Without them the attempt only looks: if verify does not hold, the next one is tried."), "verify": listOf(to("probe"), "What must hold together for it to count as a cure. By default that the alert resolves, or nothing where it does not resolve by being dealt with: on.schedule, on.cost, on.manual, and on.rollout but for stuck."),
 			"within": durationNode("By when the cure must show; 5m by default, 10m without verify where the alert's resolve is waited for."),

@@ -222,6 +222,7 @@ func attemptTexts(a engine.Attempt, n *yaml.Node) [][2]string {
 		undo = "on-failure"
 	}
 	return [][2]string{
+		{"from", text("from", none)},
 		{"check", text("check", none)},
 		{"do", text("do", none)},
 		{"verify", text("verify", verify)},

@@ -34,6 +34,7 @@ func guardTexts(g engine.Guards) [][2]string {
 		{"flap", flapText(g.Flap)},
 		{"breaker", numberOrOff(g.Breaker)},
 		{"relapse", durationText(g.Relapse)},
+		{"holdDown", durationText(g.HoldDown)},
 		{"approval", durationText(g.Approval)},
 		{"minHealthy", shareText(g.MinHealthy)},
 		{"concurrent", numberOrOff(g.Concurrent)},

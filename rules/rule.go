@@ -64,7 +64,7 @@ func (c *compiler) rule(f *file, n *yaml.Node, d defaults) {
 		c.groupBy(f, v, r)
 	}
 	if v := o.get("target"); v != nil {
-		r.target, _ = c.target(f, v)
+		r.target, _ = c.target(f, c.places.target, v)
 	}
 	c.conduct(f, o, d, r)
 	if !f.failedSince(before) {

@@ -93,13 +93,21 @@ func (f *file) list(n *yaml.Node, what string) ([]*yaml.Node, bool) {
 	return n.Content, true
 }
 
-// single reads a mapping of exactly one field, as {kubernetes.restart: {}}.
-func (f *file) single(n *yaml.Node, what string) (key, value *yaml.Node, ok bool) {
-	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
-		f.errorf(n, "%s is a mapping with exactly one field, not %s", what, describe(n))
-		return nil, nil, false
+// call reads what an attempt does or asks: one field that names it, and beside that
+// a target, if it has one of its own.
+func (f *file) call(n *yaml.Node, what string) (key, value, target *yaml.Node, ok bool) {
+	if n.Kind == yaml.MappingNode && len(n.Content) == 4 {
+		for i := 0; i < 4; i += 2 {
+			if n.Content[i].Value == fieldTarget {
+				return n.Content[2-i], n.Content[3-i], n.Content[i+1], true
+			}
+		}
 	}
-	return n.Content[0], n.Content[1], true
+	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
+		f.errorf(n, "%s is a mapping with exactly one field, and with target if it has one of its own, not %s", what, describe(n))
+		return nil, nil, nil, false
+	}
+	return n.Content[0], n.Content[1], nil, true
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }

@@ -28,6 +28,9 @@ type targetKind struct {
 // fieldNamespace is where a target is, or, if nothing else is named, what it is.
 const fieldNamespace = "namespace"
 
+// fieldTarget is what a rule is about, or, in an attempt, a single call.
+const fieldTarget = "target"
+
 // fieldAzure is the account that an Azure resource is in.
 const fieldAzure = "azure"
 
@@ -55,8 +58,26 @@ func targetShape() shape {
 	return s
 }
 
-// target reads a rule's target.
-func (c *compiler) target(f *file, n *yaml.Node) (target, bool) {
+// ownTarget reads the target that an action or a probe has of its own, and holds that
+// what is called can work on it, or else on the rule's. Without one it gives nil.
+func (c *compiler) ownTarget(f *file, key, n *yaml.Node, to callee, r *rule) (func(engine.Scope) (engine.Target, error), bool) {
+	if n == nil {
+		if to.system == "" || r.target.system == "" || to.system == r.target.system {
+			return nil, true
+		}
+		f.errorf(key, "%s works on %s targets, and this rule's target is of %s: write a target of its own beside it", to.what, to.system, r.target.system)
+		return nil, false
+	}
+	t, ok := c.target(f, c.places.attempt, n)
+	if ok && to.system != "" && to.system != t.system {
+		f.errorf(n, "%s works on %s targets, and this target is of %s", to.what, to.system, t.system)
+		return nil, false
+	}
+	return func(s engine.Scope) (engine.Target, error) { return t.render(&s) }, ok
+}
+
+// target reads a target whose expressions stand in that place.
+func (c *compiler) target(f *file, in *place, n *yaml.Node) (target, bool) {
 	before := len(*f.found)
 	o, ok := f.object(n, targetShape())
 	if !ok || f.failedSince(before) {
@@ -68,7 +89,7 @@ func (c *compiler) target(f *file, n *yaml.Node) (target, bool) {
 	}
 	t := target{system: k.system, kind: k.kind}
 	inNamespace := k.system == engine.SystemKubernetes && !k.clusterWide
-	ok = c.targetText(f, o.get(k.field), k.field, &t.name)
+	ok = f.targetText(in, o.get(k.field), k.field, &t.name)
 	for _, place := range []struct {
 		field string
 		has   bool
@@ -88,7 +109,7 @@ func (c *compiler) target(f *file, n *yaml.Node) (target, bool) {
 			f.errorf(o.keys[place.field], "a %s is in no %s", k, place.field)
 			ok = false
 		case value != nil:
-			ok = c.targetText(f, value, place.field, place.into) && ok
+			ok = f.targetText(in, value, place.field, place.into) && ok
 		}
 	}
 	return t, ok
@@ -121,7 +142,7 @@ func (k targetKind) String() string {
 	return "target of " + k.system
 }
 
-func (c *compiler) targetText(f *file, n *yaml.Node, what string, into **template) bool {
+func (f *file) targetText(in *place, n *yaml.Node, what string, into **template) bool {
 	s, ok := f.text(n, what)
 	if !ok {
 		return false
@@ -130,7 +151,7 @@ func (c *compiler) targetText(f *file, n *yaml.Node, what string, into **templat
 		f.errorf(n, "the target's %s is empty, which is never all", what)
 		return false
 	}
-	*into, ok = c.places.target.textTemplate(f.scalar(n))
+	*into, ok = in.textTemplate(f.scalar(n))
 	return ok
 }
 

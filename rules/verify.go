@@ -78,13 +78,16 @@ func (c *compiler) check(f *file, n *yaml.Node, r *rule, a *engine.Attempt) {
 	a.Check = v.Probes
 }
 
-// probe reads one {kind: value}.
+// probe reads one {kind: value}, with or without a target of its own.
 func (c *compiler) probe(f *file, n *yaml.Node, r *rule, v *engine.Verify) {
-	key, value, ok := f.single(n, "a probe")
+	key, value, own, ok := f.call(n, "a probe")
 	if !ok {
 		return
 	}
 	if key.Value == probeAlert {
+		if own != nil {
+			f.errorf(own, "alert: resolved is about the alerts of the run, and has no target: leave target out")
+		}
 		if _, ok := f.oneOf(value, probeAlert, []string{alertResolved}); ok {
 			v.AlertResolved = true
 		}
@@ -97,7 +100,11 @@ func (c *compiler) probe(f *file, n *yaml.Node, r *rule, v *engine.Verify) {
 		return
 	}
 	to, ok := c.callee(f, key, "probe "+key.Value, spec.System, spec.Schema)
-	if !ok || !f.fits(key, to, r) {
+	if !ok {
+		return
+	}
+	target, ok := c.ownTarget(f, key, own, to, r)
+	if !ok {
 		return
 	}
 	p, ok := f.param(c.places.attempt, value)
@@ -105,6 +112,6 @@ func (c *compiler) probe(f *file, n *yaml.Node, r *rule, v *engine.Verify) {
 		return
 	}
 	if params, ok := f.renderer(to, p); ok {
-		v.Probes = append(v.Probes, engine.Probe{Kind: key.Value, Params: params})
+		v.Probes = append(v.Probes, engine.Probe{Kind: key.Value, Params: params, Target: target})
 	}
 }

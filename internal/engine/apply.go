@@ -200,12 +200,21 @@ func (s *State) allowed(r *Run, e RunAllowed, at time.Time) {
 	}
 	past.Actions = append(past.Actions, PastAction{Run: r.ID, At: at})
 	past.Run, past.Attempt, past.EndedAt = r.ID, e.Attempt, time.Time{}
+	s.touched(r, at)
+}
+
+// touched notes that a run has acted on what it has.
+func (s *State) touched(r *Run, at time.Time) {
+	for _, t := range r.keeps() {
+		s.Touched[t.String()] = Touch{Run: r.ID, Rule: r.Rule, At: at}
+	}
 }
 
 // stands gives up what a run has that did what it was to do. Whether the rule is
 // to be trusted shows when that is put back.
 func (s *State) stands(r *Run, at time.Time) {
 	s.Last[r.Rule] = LastRun{Run: r.ID, Outcome: Cured, EndedAt: at}
+	s.touched(r, at)
 	s.freed(r, at)
 }
 
@@ -222,6 +231,7 @@ func (s *State) ended(r *Run, e RunEnded, at time.Time) {
 	}
 	if r.Acted > 0 {
 		s.Last[r.Rule] = LastRun{Run: r.ID, Outcome: e.Outcome, EndedAt: at}
+		s.touched(r, at)
 		// What comes after a restore is a new start, and no relapse.
 		if past := s.Past[pastKey(r.Rule, r.Target)]; past != nil && past.Run == r.ID && e.Outcome != Restored {
 			past.EndedAt = at

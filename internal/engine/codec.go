@@ -74,6 +74,9 @@ func (RunHeld) Kind() string { return "run.held" }
 func (RunAllowed) Kind() string { return "run.allowed" }
 
 // Kind implements Event.
+func (ActionSkipped) Kind() string { return "action.skipped" }
+
+// Kind implements Event.
 func (ApprovalAsked) Kind() string { return "approval.asked" }
 
 // Kind implements Event.
@@ -140,6 +143,7 @@ func decoders() map[string]decodeFunc {
 		Replanned{}.Kind():      decode[Replanned],
 		RunHeld{}.Kind():        decode[RunHeld],
 		RunAllowed{}.Kind():     decode[RunAllowed],
+		ActionSkipped{}.Kind():  decode[ActionSkipped],
 		ApprovalAsked{}.Kind():  decode[ApprovalAsked],
 		ApprovalGiven{}.Kind():  decode[ApprovalGiven],
 		VerifyStarted{}.Kind():  decode[VerifyStarted],

@@ -72,6 +72,7 @@ func examples() []engine.Event {
 		engine.RetryScheduled{Run: "r1", Task: engine.TaskPlan, Action: 0, At: at.Add(time.Second), Reason: "busy"},
 		engine.Replanned{Run: "r1", Action: 0, Reason: "changed", Stale: true},
 		engine.RunHeld{Run: "r1", Guard: engine.GuardCooldown, Reason: "too soon", Until: at.Add(time.Minute), Waits: "rule down"},
+		engine.ActionSkipped{Run: "r1", Action: 1, Reason: "it is so already"},
 		engine.ApprovalAsked{Run: "r1", Plan: plan.Digest(), Until: at.Add(time.Hour)},
 		engine.ApprovalGiven{Run: "r1", Plan: plan.Digest(), By: "ann"},
 		engine.RunAllowed{Run: "r1", Attempt: 1, Plan: plan.Digest(), Spends: []engine.Spend{{Budget: "fleet", Key: "production"}}},

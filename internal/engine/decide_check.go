@@ -40,6 +40,14 @@ func (d *decider) probes(rule *Rule, of []Probe) ([]ProbeTask, error) {
 			return nil, fmt.Errorf("%s: %w", p.Kind, err)
 		}
 		tasks[i] = ProbeTask{Kind: p.Kind, Params: params}
+		if p.Target == nil {
+			continue
+		}
+		target, err := p.Target(d.scope(rule))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.Kind, err)
+		}
+		tasks[i].Target = &target
 	}
 	return tasks, nil
 }

@@ -1,6 +1,9 @@
 package engine
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // becauseResolved is why a run is over that waits for nothing else.
 const becauseResolved = "the alert resolved"
@@ -46,8 +49,11 @@ func (d *decider) untaken(*Rule) verdict {
 		if !ok || e.Run == d.run.ID {
 			continue
 		}
-		if other := d.st.Runs[e.Run]; other.Target == d.run.Target {
-			return busy(other)
+		other := d.st.Runs[e.Run]
+		for _, t := range other.keeps() {
+			if slices.Contains(d.run.keeps(), t) {
+				return busy(other, t)
+			}
 		}
 	}
 	return verdict{}
@@ -86,7 +92,7 @@ func (d *decider) left(rule *Rule) {
 	switch {
 	case u.Ends != Restored:
 		d.endAsking(rule, u.Ends, "%s", reason)
-	case d.run.putBack() < d.run.Done:
+	case d.run.lasting() > 0:
 		d.endAsking(rule, Uncured, "%s", reason)
 	default:
 		d.end(Restored, "%s", reason)
@@ -97,7 +103,7 @@ func (d *decider) left(rule *Rule) {
 // a rule that restores did before stays, and people must know.
 func (d *decider) unsettled(rule *Rule, asking bool, format string, args ...any) {
 	reason := fmt.Sprintf(format, args...)
-	if rule != nil && rule.Restore && d.run.putBack() < d.run.Done {
+	if rule != nil && rule.Restore && d.run.lasting() > 0 {
 		reason += "; " + d.undone(rule, "nobody knows how the target is")
 		asking = true
 	}
@@ -106,15 +112,4 @@ func (d *decider) unsettled(rule *Rule, asking bool, format string, args ...any)
 		return
 	}
 	d.end(Undetermined, "%s", reason)
-}
-
-// putBack counts the actions of the rung that were put back.
-func (r *Run) putBack() int {
-	n := 0
-	for _, done := range r.Actions {
-		if done.PutBack {
-			n++
-		}
-	}
-	return n
 }

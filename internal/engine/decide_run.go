@@ -10,9 +10,9 @@ import (
 // planned goes on after a plan: with the run that has the same target already,
 // with the rung where a relapse continues, with the next plan, or to the guards.
 func (d *decider) planned(rule *Rule) {
-	if first := d.run.Plans[0]; len(d.run.Plans) > 1 {
-		if last := d.run.Plans[len(d.run.Plans)-1]; last.Target != first.Target {
-			d.attemptFailed(rule, false, "its actions resolve to two targets, %s and %s", first.Target, last.Target)
+	for i, p := range d.run.Plans {
+		if d.attempt(rule).Do[i].Target == nil && p.Target != d.run.Target {
+			d.attemptFailed(rule, false, "its actions resolve to two targets, %s and %s", d.run.Target, p.Target)
 			return
 		}
 	}
@@ -23,18 +23,18 @@ func (d *decider) planned(rule *Rule) {
 	if !d.run.Continued && rule.firstToAct() == d.run.Attempt && d.relapse(rule) {
 		return
 	}
-	if last := d.run.Plans[len(d.run.Plans)-1]; last.Noop {
-		if rule.Restore && d.run.Acted == 0 && len(d.attempt(rule).Do) == 1 {
-			// It is as it is to be for a while, by somebody else's doing: there is
-			// nothing to put back later, and nothing to ask people.
-			d.end(SelfResolved, "nothing to change: %s", last.Summary)
-			return
-		}
-		d.attemptFailed(rule, false, "nothing to change: %s", last.Summary)
-		return
-	}
 	if len(d.run.Plans) < len(d.attempt(rule).Do) {
 		d.issuePlan()
+		return
+	}
+	if d.run.idle() && d.run.Done == 0 {
+		if rule.Restore && d.run.Acted == 0 {
+			// It is as it is to be for a while, by somebody else's doing: there is
+			// nothing to put back later, and nothing to ask people.
+			d.end(SelfResolved, "nothing to change: %s", d.summary())
+			return
+		}
+		d.attemptFailed(rule, false, "nothing to change: %s", d.summary())
 		return
 	}
 	d.judge(rule)
@@ -118,6 +118,13 @@ func (d *decider) act(rule *Rule, mode Mode, spends []Spend) {
 	if !d.run.Allowed {
 		d.emit(RunAllowed{Run: d.run.ID, Attempt: d.run.Attempt, Plan: d.run.PlanDigest(), Spends: spends})
 	}
+	for d.run.noop(d.run.Done) {
+		d.emit(ActionSkipped{Run: d.run.ID, Action: d.run.Done, Reason: d.run.Plans[d.run.Done].Summary})
+	}
+	if d.run.Done == len(d.attempt(rule).Do) {
+		d.verify(rule)
+		return
+	}
 	d.issueExecute(rule)
 }
 
@@ -164,6 +171,11 @@ func (d *decider) executed(rule *Rule) {
 		d.rejudge(rule)
 		return
 	}
+	d.verify(rule)
+}
+
+// verify waits for what the actions are to have cured.
+func (d *decider) verify(rule *Rule) {
 	d.emit(VerifyStarted{Run: d.run.ID, Until: d.at.Add(d.attempt(rule).Verify.Within)})
 	d.awaitCure(rule)
 }

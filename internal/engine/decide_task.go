@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,6 +81,7 @@ func (d *decider) issueExecute(rule *Rule) {
 	}
 	plan := d.run.Plans[action]
 	t.Plan, t.Target, t.NotAfter = &plan, plan.Target, earlier(t.NotAfter, d.windowed(rule))
+	t.Group = rule.workers(d.attempt(rule).Do[action].Group, plan.Target)
 	// Twice: the worker may have to observe after a call that timed out.
 	d.issue(t, action, t.NotAfter.Add(2*t.Timeout+answerSlack))
 }
@@ -91,9 +93,13 @@ func (d *decider) actionTask(rule *Rule, kind TaskKind, action int) (Task, error
 	if err != nil {
 		return Task{}, fmt.Errorf("action %s: %w", a.Name, err)
 	}
+	target, err := a.targetOf(scope)
+	if err != nil {
+		return Task{}, fmt.Errorf("action %s: %w", a.Name, err)
+	}
 	return Task{
 		ID: d.taskID(kind, action), Kind: kind, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
-		Group: rule.workers(a.Group, scope.Target), Action: a.Name, Target: scope.Target, Params: params,
+		Group: rule.workers(a.Group, target), Action: a.Name, Target: target, Params: params,
 		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).Timeout,
 	}, nil
 }
@@ -196,9 +202,12 @@ func (d *decider) misfit(t Task, res Result) string {
 	if h := res.Plan.Health; h != nil && min(h.Total, h.Healthy, h.Disrupts) < 0 {
 		return "the worker's plan counts less than no instances"
 	}
-	// The guards and the hold are for the target that the run has.
-	if d.run.Acted > 0 && res.Plan.Target != d.run.Target {
+	// The guards and the hold are for the targets that the run has.
+	switch own := d.run.is(t.Target); {
+	case own && d.run.Acted > 0 && res.Plan.Target != d.run.Target:
 		return fmt.Sprintf("the plan is for %s, but the run is at work on %s", res.Plan.Target, d.run.Target)
+	case !own && d.run.Allowed && !slices.Contains(d.run.keeps(), res.Plan.Target):
+		return fmt.Sprintf("the plan is for %s, which is none of the targets that the attempt was allowed to act on", res.Plan.Target)
 	}
 	return ""
 }

@@ -42,10 +42,13 @@ func (d *decider) undo(rule *Rule) {
 		d.hold(v)
 		return
 	}
-	a := d.attempt(rule).Do[done.Action]
+	a, target := d.attempt(rule).Do[done.Action], d.run.Target
+	if done.Plan != nil {
+		target = done.Plan.Target
+	}
 	t := Task{
 		ID: d.taskID(TaskUndo, done.Action), Kind: TaskUndo, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
-		Group: rule.workers(a.Group, d.run.Target), Action: a.Name, Target: d.run.Target, Params: done.Params,
+		Group: rule.workers(a.Group, target), Action: a.Name, Target: target, Params: done.Params,
 		Plan: done.Plan, Outcome: &done.Outcome, Undoes: done.Task,
 		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).Timeout,
 	}
@@ -69,6 +72,7 @@ func (d *decider) undone(rule *Rule, why string) string {
 	for i := d.run.Done - 1; i >= 0; i-- {
 		a := d.attempt(rule).Do[i]
 		switch done, known := kept[i]; {
+		case d.run.noop(i):
 		case done.PutBack:
 			back = append(back, a.Name)
 		case known && a.Undoable:

@@ -180,6 +180,14 @@ type RunAllowed struct {
 	Spends  []Spend `json:"spends,omitempty"`
 }
 
+// ActionSkipped says that an action of an attempt finds nothing to change, while
+// others do. It counts as done, and there is nothing of it to put back.
+type ActionSkipped struct {
+	Run    string `json:"run"`
+	Action int    `json:"action"`
+	Reason string `json:"reason"`
+}
+
 // ApprovalAsked says that a person must agree to this plan.
 type ApprovalAsked struct {
 	Run   string    `json:"run"`

@@ -26,6 +26,8 @@ func eventRun(ev Event) (string, bool) {
 		return e.Run, true
 	case RunAllowed:
 		return e.Run, true
+	case ActionSkipped:
+		return e.Run, true
 	case ApprovalAsked:
 		return e.Run, true
 	case ApprovalGiven:

@@ -13,38 +13,53 @@ func (d *decider) budgets(rule *Rule) ([]Spend, verdict) {
 		if v.held() {
 			return nil, v
 		}
-		spends = append(spends, sp)
+		spends = append(spends, sp...)
 	}
 	return spends, verdict{}
 }
 
-// budget judges one of them, and returns what the attempt would count against.
-func (d *decider) budget(rule *Rule, b Budget) (Spend, verdict) {
-	sp := Spend{Budget: b.Name}
-	if b.Key != nil {
-		key, err := b.Key(d.scope(rule))
-		if err != nil {
-			return sp, verdict{guard: GuardBudget, reason: fmt.Sprintf("budget %s cannot be judged: %v", b.Name, err), until: d.at.Add(holdAgain)}
+// budget judges one of them, and returns what the attempt would count against: once
+// for each part of the budget that the run's targets belong to.
+func (d *decider) budget(rule *Rule, b Budget) ([]Spend, verdict) {
+	var spends []Spend
+	for _, t := range d.run.Targets() {
+		sp := Spend{Budget: b.Name}
+		if b.Key != nil {
+			scope := d.scope(rule)
+			scope.Target = t
+			key, err := b.Key(scope)
+			if err != nil {
+				return nil, verdict{guard: GuardBudget, reason: fmt.Sprintf("budget %s cannot be judged: %v", b.Name, err), until: d.at.Add(holdAgain)}
+			}
+			sp.Key = key
 		}
-		sp.Key = key
+		if v := d.spendable(b, sp); v.held() {
+			return nil, v
+		}
+		spends = with(spends, sp)
 	}
+	return spends, verdict{}
+}
+
+// spendable judges one count against a budget.
+func (d *decider) spendable(b Budget, sp Spend) verdict {
 	times := d.st.Spent[spendKey(sp)]
 	if until, full := d.full(times, b.Rate); full {
-		return sp, verdict{
+		return verdict{
 			guard: GuardBudget, until: until,
 			reason: fmt.Sprintf("budget %s is spent: %d attempts within %s", label(sp), d.within(times, b.Rate.Per), b.Rate.Per),
 		}
 	}
 	if b.Concurrent == 0 {
-		return sp, verdict{}
+		return verdict{}
 	}
 	if n := d.underRepair(sp); n >= b.Concurrent {
-		return sp, verdict{
+		return verdict{
 			guard: GuardBudget, until: d.at.Add(waitAtMost), waits: waitBudget(sp),
 			reason: fmt.Sprintf("budget %s is spent: %d targets are under repair", label(sp), n),
 		}
 	}
-	return sp, verdict{}
+	return verdict{}
 }
 
 func label(sp Spend) string {
@@ -57,9 +72,13 @@ func label(sp Spend) string {
 // underRepair counts the runs that hold their target and counted against sp.
 func (d *decider) underRepair(sp Spend) int {
 	n := 0
-	for _, id := range d.st.index.holders {
-		for _, other := range d.st.Runs[id].Spends {
-			if other == sp && id != d.run.ID {
+	for target, id := range d.st.index.holders {
+		r := d.st.Runs[id]
+		if id == d.run.ID || target != r.Target.String() {
+			continue // what a run has beside its own target is part of the same repair
+		}
+		for _, other := range r.Spends {
+			if other == sp {
 				n++
 			}
 		}

@@ -16,6 +16,7 @@ const (
 	GuardRequires   = "requires"
 	GuardFlap       = "flap"
 	GuardCooldown   = "cooldown"
+	GuardHoldDown   = "holdDown"
 	GuardLimit      = "limit"
 	GuardConcurrent = "concurrent"
 	GuardBudget     = "budget"
@@ -122,6 +123,7 @@ func (d *decider) counted() []guard {
 	return []guard{
 		{GuardFlap, d.calm},
 		{GuardCooldown, d.cool},
+		{GuardHoldDown, d.settled},
 		{GuardLimit, d.withinLimits},
 		{GuardConcurrent, d.fewAtOnce},
 	}
@@ -155,26 +157,30 @@ func (d *decider) fresh(rule *Rule) verdict {
 }
 
 func (d *decider) unpaused(rule *Rule) verdict {
-	for _, scope := range Scopes(rule.Name, d.run.Target) {
-		if p, ok := d.st.Paused[scope]; ok {
-			return verdict{guard: GuardPaused, reason: fmt.Sprintf("%s is paused by %s: %s", scope, p.By, p.Reason), waits: waitPause}
+	for _, t := range d.run.Targets() {
+		for _, scope := range Scopes(rule.Name, t) {
+			if p, ok := d.st.Paused[scope]; ok {
+				return verdict{guard: GuardPaused, reason: fmt.Sprintf("%s is paused by %s: %s", scope, p.By, p.Reason), waits: waitPause}
+			}
 		}
 	}
 	return verdict{}
 }
 
 func (d *decider) free(*Rule) verdict {
-	if other, ok := d.st.index.holders[d.run.Target.String()]; ok && other != d.run.ID {
-		return busy(d.st.Runs[other])
+	for _, t := range d.run.Targets() {
+		if other, ok := d.st.index.holders[t.String()]; ok && other != d.run.ID {
+			return busy(d.st.Runs[other], t)
+		}
 	}
 	return verdict{}
 }
 
 // busy is the verdict while a run has its target for itself.
-func busy(other *Run) verdict {
+func busy(other *Run, on Target) verdict {
 	return verdict{
-		guard: GuardBusy, reason: fmt.Sprintf("run %s of rule %s is at work on %s", other.ID, other.Rule, other.Target),
-		waits: waitTarget(other.Target),
+		guard: GuardBusy, reason: fmt.Sprintf("run %s of rule %s is at work on %s", other.ID, other.Rule, on),
+		waits: waitTarget(on),
 	}
 }
 
@@ -233,6 +239,24 @@ func (d *decider) cool(rule *Rule) verdict {
 		break
 	}
 	return verdict{}
+}
+
+// settled judges how long nobody else has acted on the run's targets.
+func (d *decider) settled(rule *Rule) verdict {
+	var longest verdict
+	for _, t := range d.run.Targets() {
+		last, ok := d.st.Touched[t.String()]
+		until := last.At.Add(rule.Guards.HoldDown)
+		if !ok || last.Run == d.run.ID || !d.at.Before(until) || !until.After(longest.until) {
+			continue
+		}
+		longest = verdict{
+			guard: GuardHoldDown, until: until,
+			reason: fmt.Sprintf("run %s of rule %s acted on %s, last at %s; the hold-down is %s",
+				last.Run, last.Rule, t, last.At.UTC().Format(time.TimeOnly), rule.Guards.HoldDown),
+		}
+	}
+	return longest
 }
 
 func (d *decider) withinLimits(rule *Rule) verdict {

@@ -19,7 +19,7 @@ type index struct {
 	// and group, to active runs that more alerts may join.
 	handling map[string][]string
 	// holders leads from a canonical target to the run that has it; holding
-	// counts them by rule.
+	// counts the runs by rule.
 	holders map[string]string
 	holding map[string]int
 	// acting counts the runs at work whose mode may act, by rule.
@@ -58,7 +58,9 @@ func (x *index) add(r *Run) {
 		x.acting[r.Rule]++
 	}
 	if r.Holds() {
-		x.holders[r.Target.String()] = r.ID
+		for _, t := range r.keeps() {
+			x.holders[t.String()] = r.ID
+		}
 		x.holding[r.Rule]++
 	}
 	if key := r.waitsFor(); key != "" {
@@ -92,8 +94,10 @@ func (x *index) remove(r *Run) {
 	}
 	if r.Holds() {
 		uncount(x.holding, r.Rule)
-		if x.holders[r.Target.String()] == r.ID {
-			delete(x.holders, r.Target.String())
+		for _, t := range r.keeps() {
+			if x.holders[t.String()] == r.ID {
+				delete(x.holders, t.String())
+			}
 		}
 	}
 	if key := r.waitsFor(); key != "" {

@@ -49,6 +49,11 @@ func (s *State) prune(before, at time.Time) {
 			delete(s.Past, key)
 		}
 	}
+	for target, last := range s.Touched {
+		if r := s.Runs[last.Run]; last.At.Before(history) && (r == nil || !r.Active()) {
+			delete(s.Touched, target)
+		}
+	}
 	for rule, last := range s.Last {
 		if last.EndedAt.Before(history) {
 			delete(s.Last, rule)

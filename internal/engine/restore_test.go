@@ -145,10 +145,6 @@ func TestRestore(t *testing.T) {
 		w.fail(w.task(engine.TaskExecute), engine.ClassTerminal)
 		noop(w)
 		w.says("task.answered", "attempt.failed", "run.ended", "run.escalated")
-		w = newWorld(t, nightly()) // there is more to do
-		w.send(night("a"))
-		noop(w)
-		w.says("task.answered", "attempt.failed", "run.ended", "run.escalated")
 	})
 	t.Run("nothing where it only looked", func(t *testing.T) {
 		look := func(t *testing.T) *world {

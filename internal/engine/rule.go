@@ -167,6 +167,9 @@ type Guards struct {
 	Concurrent int
 	// MinHealthy is what an action must leave of the target's healthy instances.
 	MinHealthy Share
+	// HoldDown is the least time between what any other run did on a target of the
+	// run and its actions. It counts from that run's end.
+	HoldDown time.Duration
 	// Requires are other rules, and how they must stand.
 	Requires []Requirement
 }
@@ -254,8 +257,9 @@ type Attempt struct {
 	Check []Probe
 	Do    []Action
 	// Group is the worker group that takes the probes of an attempt that does
-	// nothing; for others it is that of the first action.
-	Group string
+	// nothing; for others it is that of the first action. From, if not empty, names
+	// the group that takes them instead, so that they look from where its workers are.
+	Group, From string
 	// Undo says whether the actions that were done are put back, the last one
 	// first, when the attempt fails. A rule's Restore implies it.
 	Undo bool
@@ -274,6 +278,9 @@ func (a *Attempt) looks() bool { return len(a.Verify.Probes) > 0 || a.Verify.Ale
 
 // lookers is the worker group that takes a rung's probes of a target.
 func (r *Rule) lookers(a *Attempt, t Target) string {
+	if a.From != "" {
+		return VerifyGroup(a.From)
+	}
 	own := a.Group
 	if len(a.Do) > 0 {
 		own = a.Do[0].Group
@@ -288,6 +295,8 @@ type Action struct {
 	// Group is the worker group that it goes to, unless the target's cluster has
 	// one of its own.
 	Group string
+	// Target gives what it works on; nil means the run's target.
+	Target func(Scope) (Target, error)
 	// Undoable says that its remediator can put the effect back.
 	Undoable bool
 	// Params renders the parameters.
@@ -307,6 +316,8 @@ type Verify struct {
 type Probe struct {
 	Kind   string
 	Params func(Scope) (json.RawMessage, error)
+	// Target gives what it looks at; nil means the run's target.
+	Target func(Scope) (Target, error)
 }
 
 // Scope is what an expression of a rule can see.

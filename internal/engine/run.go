@@ -36,8 +36,11 @@ type Run struct {
 	Mode    Mode   `json:"mode"`
 	// Stated is the target as the rule named it; Target is the canonical one,
 	// and has no name before the first plan.
-	Stated   Target            `json:"stated"`
-	Target   Target            `json:"target,omitzero"`
+	Stated Target `json:"stated"`
+	Target Target `json:"target,omitzero"`
+	// Also are the targets that single actions have of their own, and that the run
+	// holds since an attempt was allowed that has them.
+	Also     []Target          `json:"also,omitempty"`
 	Alert    alert.Alert       `json:"alert"`
 	Episodes []alert.EpisodeID `json:"episodes"`
 	Report   []Route           `json:"report,omitempty"`
@@ -172,6 +175,7 @@ func (r *Run) PlanDigest() string {
 // clone copies what apply may change.
 func (r *Run) clone() *Run {
 	c := *r
+	c.Also = slices.Clone(r.Also)
 	c.Episodes = slices.Clone(r.Episodes)
 	c.Groups = slices.Clone(r.Groups)
 	c.Plans = slices.Clone(r.Plans)

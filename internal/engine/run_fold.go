@@ -41,7 +41,10 @@ func (r *Run) apply(ev Event, at time.Time) {
 		r.Guard, r.Waits = "", ""
 		r.Allowed, r.Spends = true, e.Spends
 		r.Acted++
+		r.take()
 		r.unheld()
+	case ActionSkipped:
+		r.Done++
 	case ApprovalAsked:
 		r.unheld()
 		r.Phase, r.WakeAt, r.Why = PhaseApproval, e.Until, "waits for approval of plan "+e.Plan
@@ -127,9 +130,9 @@ func (r *Run) answered(res Result, at time.Time) {
 	switch {
 	case res.Failure != nil:
 	case res.Plan != nil:
+		r.aim(t, *res.Plan)
 		r.Plans = append(r.Plans, *res.Plan)
-		r.Target, r.PlannedAt = r.Plans[0].Target, r.looked(res, at)
-		r.Tries = 0
+		r.PlannedAt, r.Tries = r.looked(res, at), 0
 	case res.Outcome != nil:
 		r.changed(t, *res.Outcome)
 	case res.Verified && t != nil && t.Kind == TaskCheck:

@@ -30,7 +30,9 @@ type State struct {
 	// Last is how the last run of a rule that acted ended: cured, if it stands.
 	Last map[string]LastRun `json:"last"`
 	// Spent are the times at which attempts were counted, by spendKey.
-	Spent    map[string][]time.Time `json:"spent"`
+	Spent map[string][]time.Time `json:"spent"`
+	// Touched is the last run that acted on a target, by its canonical form.
+	Touched  map[string]Touch       `json:"touched"`
 	Paused   map[string]ScopePaused `json:"paused"`
 	PrunedAt time.Time              `json:"prunedAt"`
 
@@ -80,6 +82,13 @@ type PastAction struct {
 	At  time.Time `json:"at"`
 }
 
+// Touch is the last time that a run acted on a target, or, once it ended, its end.
+type Touch struct {
+	Run  string    `json:"run"`
+	Rule string    `json:"rule"`
+	At   time.Time `json:"at"`
+}
+
 // LastRun is how a run ended.
 type LastRun struct {
 	Run     string    `json:"run"`
@@ -104,6 +113,7 @@ func (s *State) Reindex() {
 	s.Uncured = orEmpty(s.Uncured)
 	s.Last = orEmpty(s.Last)
 	s.Spent = orEmpty(s.Spent)
+	s.Touched = orEmpty(s.Touched)
 	s.Paused = orEmpty(s.Paused)
 	s.index = newIndex()
 	for _, r := range s.Runs {

@@ -82,6 +82,8 @@ func (t Task) Order() Order { return Order{Task: t, Scopes: Scopes(t.Rule, t.Tar
 type ProbeTask struct {
 	Kind   string          `json:"kind"`
 	Params json.RawMessage `json:"params,omitempty"`
+	// Target is what it looks at, if that is not the task's target.
+	Target *Target `json:"target,omitempty"`
 }
 
 // Plan is what an action would change, worked out without changing anything.

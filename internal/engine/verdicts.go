@@ -39,8 +39,13 @@ func suppose(sets Sets, st *State, at time.Time, rule *Rule, target Target, a al
 	d := &decider{sets: sets, st: st, at: at, supposed: true}
 	d.run = newRun(RunStarted{Rule: rule.Name, RuleSet: st.RuleSet, Mode: rule.Mode, Target: target, Episode: a.Episode(), Alert: a}, at)
 	d.run.Target, d.run.Plans, d.run.PlannedAt = target, plans, at
-	if len(plans) > 0 {
-		d.run.Target = plans[0].Target
+	if first := rule.firstToAct(); first >= 0 && len(plans) > 0 {
+		for i, a := range rule.Attempts[first].Do[:min(len(plans), len(rule.Attempts[first].Do))] {
+			if a.Target == nil {
+				d.run.Target = plans[i].Target
+				break
+			}
+		}
 	}
 	// The alert is taken as one that has just come.
 	d.run.Evidence = at

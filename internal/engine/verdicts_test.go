@@ -109,7 +109,7 @@ func TestVerdictsOfNothing(t *testing.T) {
 		}
 	}
 	w := newWorld(t, r)
-	want := []string{"freshness", "paused", "window", "busy", "unless", "requires", "flap", "cooldown", "limit", "concurrent", "budget", "minHealthy"}
+	want := []string{"freshness", "paused", "window", "busy", "unless", "requires", "flap", "cooldown", "holdDown", "limit", "concurrent", "budget", "minHealthy"}
 	verdicts := engine.Verdicts(w.sets, w.st, epoch, &r.Rule, service("a"), firing("a"), nil)
 	if len(verdicts) != len(want) {
 		t.Fatalf("%+v", verdicts)

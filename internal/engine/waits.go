@@ -77,7 +77,9 @@ func (s *State) resolved(a alert.Alert, at time.Time) {
 // freed wakes what waits for a run that has just ended, or stands from now on.
 func (s *State) freed(r *Run, at time.Time) {
 	if r.Acted > 0 {
-		s.wakeAll(at, waitTarget(r.Target))
+		for _, t := range r.keeps() {
+			s.wakeAll(at, waitTarget(t))
+		}
 		for _, sp := range r.Spends {
 			s.wakeSome(at, waitBudget(sp), wokenByBudget, nil)
 		}

@@ -126,6 +126,7 @@ func sayings() []saying {
 			explain.TopicGuard,
 			"All guards let attempt 1 act; it counts against budget fleet, namespace of production.",
 		},
+		{engine.ActionSkipped{Action: 1, Reason: "it is so already"}, explain.TopicAction, "Action 2 is skipped, as it finds nothing to change: it is so already."},
 		{engine.ApprovalAsked{Plan: "abc", Until: at}, explain.TopicPerson, "Waits until Mar 4 05:06:07 UTC for a person to approve plan abc."},
 		{engine.ApprovalGiven{Plan: "abc", By: "kim"}, explain.TopicPerson, "kim approved plan abc."},
 		{engine.VerifyStarted{Until: at}, explain.TopicVerify, "Waits for the cure to show until Mar 4 05:06:07 UTC."},

@@ -18,6 +18,8 @@ func ofTask(ev engine.Event) statement {
 		return statement{TopicAction, because(fmt.Sprintf("An answer to task %s came too late to count", short(e.Result.Task)), e.Reason)}
 	case engine.RetryScheduled:
 		return statement{topicOf(e.Task), because(fmt.Sprintf("The %s failed and is tried again at %s", noun(e.Task), clock(e.At)), e.Reason)}
+	case engine.ActionSkipped:
+		return statement{TopicAction, because(fmt.Sprintf("Action %d is skipped, as it finds nothing to change", e.Action+1), e.Reason)}
 	case engine.Replanned:
 		if e.Stale {
 			return statement{TopicPlan, because("The plan is made anew", e.Reason)}
@@ -52,7 +54,12 @@ func issued(t engine.Task) statement {
 }
 
 func probes(all []engine.ProbeTask) string {
-	return list(all, func(p engine.ProbeTask) string { return short(p.Kind) })
+	return list(all, func(p engine.ProbeTask) string {
+		if p.Target != nil {
+			return short(p.Kind) + " of " + short(p.Target.String())
+		}
+		return short(p.Kind)
+	})
 }
 
 // answered tells of a result. A ledger of an older build does not name the kind

@@ -26,7 +26,7 @@ type run struct {
 	started uint64 // the record's sequence
 	rule    string
 	mode    engine.Mode
-	target  engine.Target
+	aim     engine.Aim
 	alert   *Alert
 	report  []engine.Route
 	plans   []string // what its present attempt would do
@@ -81,7 +81,7 @@ func ends(ev engine.Event) (string, bool) {
 func (f *Fold) event(seq uint64, ev engine.Event) (Notice, bool) {
 	switch e := ev.(type) {
 	case engine.RunStarted:
-		r := &run{started: seq, rule: e.Rule, mode: e.Mode, target: e.Target, alert: alertOf(e.Alert), report: e.Report}
+		r := &run{started: seq, rule: e.Rule, mode: e.Mode, aim: engine.NewAim(e.Target), alert: alertOf(e.Alert), report: e.Report}
 		f.runs[e.Run] = r
 		return r.notice(e.Run, Started, "", r.startedText()), true
 	case engine.RuleFailed:
@@ -107,11 +107,11 @@ func (f *Fold) event(seq uint64, ev engine.Event) (Notice, bool) {
 
 // event tells of one event of a run.
 func (r *run) event(id string, ev engine.Event) (Notice, bool) {
+	r.aim.Follow(ev)
 	switch e := ev.(type) {
 	case engine.TaskAnswered:
 		if e.Result.Plan != nil {
 			r.plans = append(r.plans, e.Result.Plan.Summary)
-			r.target = e.Result.Plan.Target
 		}
 		return Notice{}, false
 	case engine.Replanned:
@@ -119,7 +119,7 @@ func (r *run) event(id string, ev engine.Event) (Notice, bool) {
 		return Notice{}, false
 	case engine.RunContinued:
 		r.plans = nil
-		n := r.notice(id, Relapsed, "", fmt.Sprintf("%s relapsed after run %s: rule %s goes on with attempt %d.", r.target, e.After, r.rule, e.Attempt+1))
+		n := r.notice(id, Relapsed, "", fmt.Sprintf("%s relapsed after run %s: rule %s goes on with attempt %d.", r.aim.Target(), e.After, r.rule, e.Attempt+1))
 		n.Attempt = e.Attempt + 1
 		return n, true
 	case engine.RunHeld:
@@ -127,33 +127,33 @@ func (r *run) event(id string, ev engine.Event) (Notice, bool) {
 			return Notice{}, false
 		}
 		r.guard = e.Guard
-		n := r.notice(id, Held, e.Reason, fmt.Sprintf("Rule %s holds on %s (%s): %s", r.rule, r.target, e.Guard, sentence(e.Reason)))
+		n := r.notice(id, Held, e.Reason, fmt.Sprintf("Rule %s holds on %s (%s): %s", r.rule, r.aim.Target(), e.Guard, sentence(e.Reason)))
 		n.Guard, n.Until = e.Guard, e.Until
 		return n, true
 	case engine.RunAllowed:
 		r.guard = ""
-		n := r.notice(id, Acting, "", fmt.Sprintf("Rule %s acts on %s, attempt %d: %s", r.rule, r.target, e.Attempt+1, sentence(r.would())))
+		n := r.notice(id, Acting, "", fmt.Sprintf("Rule %s acts on %s, attempt %d: %s", r.rule, r.aim.Target(), e.Attempt+1, sentence(r.would())))
 		n.Plan, n.Attempt = e.Plan, e.Attempt+1
 		return n, true
 	case engine.RunStanding:
 		r.guard = ""
-		return r.notice(id, Standing, e.Reason, fmt.Sprintf("What rule %s did to %s stays until its alert resolves: %s", r.rule, r.target, sentence(e.Reason))), true
+		return r.notice(id, Standing, e.Reason, fmt.Sprintf("What rule %s did to %s stays until its alert resolves: %s", r.rule, r.aim.Target(), sentence(e.Reason))), true
 	case engine.UndoStarted:
 		r.guard = ""
 		kind := Undoing
 		if e.Ends == engine.Restored {
 			kind = Restoring
 		}
-		n := r.notice(id, kind, e.Reason, fmt.Sprintf("Rule %s puts back what attempt %d did to %s: %s", r.rule, e.Attempt+1, r.target, sentence(e.Reason)))
+		n := r.notice(id, kind, e.Reason, fmt.Sprintf("Rule %s puts back what attempt %d did to %s: %s", r.rule, e.Attempt+1, r.aim.Target(), sentence(e.Reason)))
 		n.Attempt = e.Attempt + 1
 		return n, true
 	case engine.AttemptFailed:
 		r.plans, r.guard = nil, ""
-		n := r.notice(id, AttemptFailed, e.Reason, fmt.Sprintf("Attempt %d of rule %s on %s failed: %s", e.Attempt+1, r.rule, r.target, sentence(e.Reason)))
+		n := r.notice(id, AttemptFailed, e.Reason, fmt.Sprintf("Attempt %d of rule %s on %s failed: %s", e.Attempt+1, r.rule, r.aim.Target(), sentence(e.Reason)))
 		n.Attempt = e.Attempt + 1
 		return n, true
 	case engine.RunMerged:
-		return r.notice(id, Merged, "", fmt.Sprintf("Run %s of rule %s has %s in hand already.", e.Into, r.rule, r.target)), true
+		return r.notice(id, Merged, "", fmt.Sprintf("Run %s of rule %s has %s in hand already.", e.Into, r.rule, r.aim.Target())), true
 	case engine.RunEnded:
 		return r.end(id, e), true
 	default:
@@ -166,19 +166,19 @@ func (r *run) people(id string, ev engine.Event) (Notice, bool) {
 	switch e := ev.(type) {
 	case engine.ApprovalAsked:
 		r.guard = ""
-		n := r.notice(id, ApprovalWanted, "", fmt.Sprintf("Rule %s asks for approval, until %s, to act on %s: %s", r.rule, clock(e.Until), r.target, sentence(r.would())))
+		n := r.notice(id, ApprovalWanted, "", fmt.Sprintf("Rule %s asks for approval, until %s, to act on %s: %s", r.rule, clock(e.Until), r.aim.Target(), sentence(r.would())))
 		n.Plan, n.Until = e.Plan, e.Until
 		return n, true
 	case engine.ApprovalGiven:
-		n := r.notice(id, Approved, "", fmt.Sprintf("%s approved what rule %s does to %s.", e.By, r.rule, r.target))
+		n := r.notice(id, Approved, "", fmt.Sprintf("%s approved what rule %s does to %s.", e.By, r.rule, r.aim.Target()))
 		n.Plan, n.By = e.Plan, e.By
 		return n, true
 	case engine.RunParked:
-		n := r.notice(id, Parked, e.Reason, fmt.Sprintf("Rule %s needs a person to look at %s: %s", r.rule, r.target, sentence(e.Reason)))
+		n := r.notice(id, Parked, e.Reason, fmt.Sprintf("Rule %s needs a person to look at %s: %s", r.rule, r.aim.Target(), sentence(e.Reason)))
 		n.Until = e.Until
 		return n, true
 	case engine.Escalated:
-		n := r.notice(id, Escalated, e.Reason, fmt.Sprintf("Rule %s asks people to look after %s: %s", r.rule, r.target, sentence(e.Reason)))
+		n := r.notice(id, Escalated, e.Reason, fmt.Sprintf("Rule %s asks people to look after %s: %s", r.rule, r.aim.Target(), sentence(e.Reason)))
 		n.Routes = e.Routes
 		return n, true
 	default:
@@ -188,7 +188,7 @@ func (r *run) people(id string, ev engine.Event) (Notice, bool) {
 
 func (r *run) notice(id string, kind Kind, reason, text string) Notice {
 	return Notice{
-		Kind: kind, Text: text, Reason: reason, Run: id, Rule: r.rule, Mode: r.mode, Target: r.target.String(),
+		Kind: kind, Text: text, Reason: reason, Run: id, Rule: r.rule, Mode: r.mode, Target: r.aim.Target().String(),
 		Alert: r.alert, Routes: r.report,
 	}
 }
@@ -198,7 +198,7 @@ func (r *run) startedText() string {
 	if r.alert.Severity != "" {
 		severity = " (" + r.alert.Severity + ")"
 	}
-	text := fmt.Sprintf("Rule %s, mode %s, takes up alert %s%s for %s", r.rule, r.mode, r.alert.Name, severity, r.target)
+	text := fmt.Sprintf("Rule %s, mode %s, takes up alert %s%s for %s", r.rule, r.mode, r.alert.Name, severity, r.aim.Target())
 	if r.alert.Summary == "" {
 		return text + "."
 	}

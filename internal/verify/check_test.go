@@ -112,3 +112,26 @@ func TestCheckEndsWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+// TestProbesOfOtherTargets looks at what a probe names, and at the task's target
+// where it names none.
+func TestProbesOfOtherTargets(t *testing.T) {
+	t.Parallel()
+	own, other := engine.Target{System: "http", Name: "shop"}, engine.Target{System: "redis", Name: "cache"}
+	a := &scripted{kind: "a", start: time.Now(), at: always(true)}
+	b := &scripted{kind: "b", start: time.Now(), at: always(true)}
+	registry, err := verify.NewRegistry(a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := engine.Task{
+		ID: "t", Kind: engine.TaskCheck, Target: own, Timeout: time.Minute,
+		Probes: []engine.ProbeTask{{Kind: "a", Target: &other}, {Kind: "b"}},
+	}
+	if ok, checks, err := verify.NewWatcher(registry, verify.Options{}).Check(t.Context(), task); !ok || err != nil {
+		t.Fatalf("%+v, %v", checks, err)
+	}
+	if len(a.of) != 1 || a.of[0] != other || len(b.of) != 1 || b.of[0] != own {
+		t.Errorf("looked at %v and %v, want %s and %s", a.of, b.of, other, own)
+	}
+}

@@ -166,6 +166,9 @@ func (w *Watcher) round(ctx context.Context, t engine.Task, probers []Prober) []
 func (w *Watcher) ask(ctx context.Context, p Prober, target engine.Target, probe engine.ProbeTask) answer {
 	ctx, cancel := context.WithTimeout(ctx, w.options.ProbeTimeout)
 	defer cancel()
+	if probe.Target != nil {
+		target = *probe.Target
+	}
 	check, err := p.Probe(ctx, target, probe.Params)
 	switch {
 	case err != nil:

@@ -24,14 +24,15 @@ type scripted struct {
 
 	mu    sync.Mutex
 	asked []time.Duration
+	of    []engine.Target
 }
 
 func (s *scripted) Spec() verify.Spec { return verify.Spec{Kind: s.kind} }
 
-func (s *scripted) Probe(ctx context.Context, _ engine.Target, params json.RawMessage) (engine.Check, error) {
+func (s *scripted) Probe(ctx context.Context, target engine.Target, params json.RawMessage) (engine.Check, error) {
 	since := time.Since(s.start)
 	s.mu.Lock()
-	s.asked = append(s.asked, since)
+	s.asked, s.of = append(s.asked, since), append(s.of, target)
 	s.mu.Unlock()
 	if s.takes > 0 {
 		timer := time.NewTimer(s.takes)

@@ -33,6 +33,7 @@ type tale struct {
 
 	started bool
 	run     api.Run
+	aim     engine.Aim
 	alert   alert.Alert
 	plans   []api.Plan
 }
@@ -74,6 +75,7 @@ func (t *tale) take(seq uint64, rec ledger.Record) error {
 func (t *tale) begin(e engine.RunStarted, at time.Time) {
 	t.started, t.alert = true, e.Alert
 	t.episode(e.Episode)
+	t.aim = engine.NewAim(e.Target)
 	t.run = api.Run{
 		ID: e.Run, Rule: e.Rule, Mode: e.Mode, RuleSet: e.RuleSet, Target: e.Target.String(), Alert: e.Alert.Name,
 		Severity: e.Alert.Severity, Attempt: 1, StartedAt: at,
@@ -86,12 +88,13 @@ func (t *tale) learn(ev engine.Event, at time.Time) {
 	if run, ok := engine.RunOf(ev); !ok || run != t.follower.run {
 		return
 	}
+	t.aim.Follow(ev)
+	t.run.Target = t.aim.Target().String()
 	switch e := ev.(type) {
 	case engine.TaskIssued:
 		t.run.Attempt = e.Task.Attempt + 1
 	case engine.TaskAnswered:
 		if p := e.Result.Plan; p != nil {
-			t.run.Target = p.Target.String()
 			t.plans = append(t.plans, api.Plan{Target: p.Target.String(), Summary: p.Summary, Changes: p.Changes, Noop: p.Noop})
 		}
 	case engine.AttemptFailed:

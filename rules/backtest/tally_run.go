@@ -13,7 +13,7 @@ type runTally struct {
 	rule     *ruleTally
 	mode     engine.Mode
 	set      string
-	target   string
+	aim      engine.Aim
 	alert    string
 	episodes []alert.EpisodeID
 	attempt  int
@@ -31,7 +31,7 @@ type runTally struct {
 
 func (t *tally) started(at time.Time, e engine.RunStarted) {
 	r := &runTally{
-		id: e.Run, rule: t.rule(e.Rule), mode: e.Mode, set: e.RuleSet, target: e.Target.String(), alert: e.Alert.Name,
+		id: e.Run, rule: t.rule(e.Rule), mode: e.Mode, set: e.RuleSet, aim: engine.NewAim(e.Target), alert: e.Alert.Name,
 		episodes: []alert.EpisodeID{e.Episode},
 	}
 	t.runs[e.Run] = r
@@ -44,6 +44,7 @@ func (t *tally) started(at time.Time, e engine.RunStarted) {
 
 // run takes one event of a run that has begun.
 func (t *tally) run(at time.Time, r *runTally, ev engine.Event) {
+	r.aim.Follow(ev)
 	switch e := ev.(type) {
 	case engine.RunJoined:
 		r.episodes = append(r.episodes, e.Episode)
@@ -54,10 +55,6 @@ func (t *tally) run(at time.Time, r *runTally, ev engine.Event) {
 		r.next(e.Attempt + 1)
 	case engine.TaskIssued:
 		t.issued(at, r, e)
-	case engine.TaskAnswered:
-		if p := e.Result.Plan; p != nil {
-			r.target = p.Target.String()
-		}
 	case engine.Replanned:
 		r.planned = r.planned[:min(e.Action, len(r.planned))]
 	case engine.RunHeld:
@@ -131,7 +128,7 @@ func (t *tally) acting(at time.Time, r *runTally, e engine.TaskIssued) {
 func (t *tally) enter(at time.Time, r *runTally, actions []string, plan string, would bool) {
 	t.acts = append(t.acts, Act{
 		At: at, Rule: r.rule.name, Mode: r.mode, Would: would, Run: r.id, Episode: r.episodes[0], Alert: r.alert,
-		Target: r.target, Attempt: r.attempt + 1, Actions: actions, Plan: plan,
+		Target: r.aim.Target().String(), Attempt: r.attempt + 1, Actions: actions, Plan: plan,
 	})
 	r.rule.begins(at, would)
 }

@@ -43,7 +43,7 @@ type story struct {
 	started engine.RunStarted
 	rule    *engine.Rule
 	attempt int
-	target  engine.Target
+	aim     engine.Aim
 	acted   string // the last action
 	hold    string // the guard and reason of the hold that lasts
 }
@@ -77,7 +77,7 @@ func (r *recorder) take(at time.Time, events []engine.Event) {
 		moment := Moment{At: written(at.Sub(r.start)), Since: at.Sub(r.start), Event: ev.Kind(), Sentence: explain.Sentence(ev)}
 		var s *story
 		if start, ok := ev.(engine.RunStarted); ok {
-			s = &story{started: start}
+			s = &story{started: start, aim: engine.NewAim(start.Target)}
 			s.rule, _ = r.rule(start.RuleSet, start.Rule)
 			r.runs[run] = s
 			r.reached.rules[start.Rule] = true
@@ -92,8 +92,8 @@ func (r *recorder) take(at time.Time, events []engine.Event) {
 			r.follow(s, ev)
 			base.rule, base.attempt, base.alert = s.started.Rule, s.rung(s.attempt), s.started.Alert.Labels
 			base.stated = s.started.Target.String()
-			if s.target.Name != "" {
-				base.target = s.target.String()
+			if s.aim.Known() {
+				base.target = s.aim.Target().String()
 			}
 		}
 		if s != nil {
@@ -112,6 +112,7 @@ func (r *recorder) take(at time.Time, events []engine.Event) {
 
 // follow keeps what later events need.
 func (r *recorder) follow(s *story, ev engine.Event) {
+	s.aim.Follow(ev)
 	switch e := ev.(type) {
 	case engine.TaskIssued:
 		r.tasks[e.Task.ID] = e.Task
@@ -120,10 +121,6 @@ func (r *recorder) follow(s *story, ev engine.Event) {
 		}
 		if e.Task.Kind == engine.TaskPlan {
 			r.reached.planned[rungOf(s.started.Rule, s.rung(e.Task.Attempt))] = true
-		}
-	case engine.TaskAnswered:
-		if p := e.Result.Plan; p != nil && e.Result.Failure == nil {
-			s.target = p.Target
 		}
 	case engine.VerifyStarted:
 		if e.Only {
