@@ -70,6 +70,17 @@ func (s *Set) Rules() []*engine.Rule {
 	return all
 }
 
+// TargetKind is the kind, such as Deployment, that the target of a rule has, whatever
+// the alert; empty outside Kubernetes, and for a rule that is not there.
+func (s *Set) TargetKind(name string) string {
+	for _, r := range s.rules {
+		if r.rule.Name == name {
+			return r.target.kind
+		}
+	}
+	return ""
+}
+
 // Budgets implements [engine.RuleSet].
 func (s *Set) Budgets() []engine.Budget { return slices.Clone(s.budgets) }
 

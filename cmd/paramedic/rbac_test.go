@@ -70,6 +70,10 @@ rules:
 	if err != nil || !strings.Contains(got, "name: looks") || !strings.Contains(got, "- watch") || strings.Contains(got, "patch") || strings.Contains(got, "statefulsets") {
 		t.Errorf("%v\n%s", err, got)
 	}
+	got, err = rbac(t, file(on+"      try: [{name: t, do: [{kubernetes.annotate: {annotations: {a: b}}}]}]\n"))
+	if err != nil || !strings.Contains(got, "- deployments") || strings.Contains(got, "statefulsets") || strings.Contains(got, "nodes") {
+		t.Errorf("%v\n%s", err, got)
+	}
 	if _, err := rbac(t, file("    - {name: r, on: {alerts: ['alertname=\"A\"']}, target: {http: x}, mode: observe}\n")); err == nil || !strings.Contains(err.Error(), "need no rights") {
 		t.Error(err)
 	}

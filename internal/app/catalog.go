@@ -32,6 +32,7 @@ func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
 		kubernetes.NewRestart(s.Clusters, now),
 		kubernetes.NewScale(s.Clusters),
 		kubernetes.NewRollback(s.Clusters),
+		kubernetes.NewAnnotate(s.Clusters),
 		httpremediator.NewRequest(client, now),
 		exec.NewRun(s.Commands),
 		redis.NewClear(s.Redis, now),

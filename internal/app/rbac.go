@@ -16,9 +16,9 @@ import (
 // if they have nothing there.
 func ClusterRole(name string, set *rules.Set, t Tools) ([]byte, error) {
 	var needs []kubernetes.Ruled
-	for _, tool := range t.usedBy(set) {
-		if ruled, ok := tool.(kubernetes.Ruled); ok {
-			needs = append(needs, ruled)
+	for _, used := range t.usedBy(set) {
+		if ruled, ok := used.tool.(kubernetes.Ruled); ok {
+			needs = append(needs, kubernetes.For(ruled, used.kind))
 		}
 	}
 	for _, trigger := range set.Triggers() {
@@ -39,23 +39,30 @@ func ClusterRole(name string, set *rules.Set, t Tools) ([]byte, error) {
 	return text, nil
 }
 
+// use is an action or a probe that a rule calls on targets of a kind.
+type use struct {
+	tool any
+	kind string
+}
+
 // usedBy are the actions and probes that the rules call.
-func (t Tools) usedBy(set *rules.Set) []any {
-	var used []any
+func (t Tools) usedBy(set *rules.Set) []use {
+	var used []use
 	for _, d := range set.Provenance() {
 		rule, ok := set.Rule(d.Rule)
 		if !ok {
 			continue
 		}
+		kind := set.TargetKind(d.Rule)
 		for _, a := range rule.Attempts {
 			for _, do := range a.Do {
 				if m, ok := t.Remediators.Get(do.Name); ok {
-					used = append(used, m)
+					used = append(used, use{m, kind})
 				}
 			}
 			for _, p := range slices.Concat(a.Check, a.Verify.Probes) {
 				if m, ok := t.Probers.Get(p.Kind); ok {
-					used = append(used, m)
+					used = append(used, use{m, kind})
 				}
 			}
 		}

@@ -33,6 +33,9 @@ const (
 	prober    = "prober"
 	watcher   = "watcher"
 	roller    = "roller"
+	annotator = "annotator"
+	noter     = "noter"
+	raiser    = "raiser"
 )
 
 const korea = "korea"
@@ -52,13 +55,15 @@ type bed struct {
 // TestOnRealCluster has everything that needs one, so that one is enough.
 func TestOnRealCluster(t *testing.T) {
 	t.Parallel()
-	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller})}
+	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser})}
 	b.CRDs(t, lab.Keda(), lab.VerticalAutoscaler())
 	b.allow(t, restarter, &kubernetes.Restart{})
 	b.allow(t, scaler, &kubernetes.Scale{})
 	b.allow(t, prober, &kubernetes.Rollout{})
 	b.allow(t, watcher, kubernetes.WatchOptions{})
 	b.allow(t, roller, &kubernetes.Rollback{})
+	b.allow(t, annotator, &kubernetes.Annotate{})
+	b.allow(t, noter, kubernetes.For(&kubernetes.Annotate{}, "Deployment"))
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *bed)
@@ -84,6 +89,9 @@ func TestOnRealCluster(t *testing.T) {
 		{"rollback goes back", rollbackGoesBack},
 		{"rollback of a StatefulSet and a DaemonSet", rollbackOfTheOthers},
 		{"rollback refuses", rollbackRefuses},
+		{"annotate conforms", annotateConforms},
+		{"annotate of every kind", annotateEveryKind},
+		{"annotate only what it may", annotateOnlyWhatItMay},
 		{"watch tells rollouts", watchTellsRollouts},
 		{"watch tells what is held up", watchTellsHeldUp},
 		{"watch takes no rollout for another", watchTakesNoRolloutForAnother},

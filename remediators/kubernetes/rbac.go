@@ -12,6 +12,26 @@ import (
 // Ruled is an action or a prober that says what it needs to be allowed.
 type Ruled interface{ Rules() []rbacv1.PolicyRule }
 
+// RuledFor is one whose needs depend on the kind of what it is used on.
+type RuledFor interface {
+	Ruled
+	RulesFor(kind string) []rbacv1.PolicyRule
+}
+
+// For narrows the needs of a thing to those that it has on targets of a kind.
+func For(r Ruled, kind string) Ruled {
+	if narrow, ok := r.(RuledFor); ok {
+		return needs(narrow.RulesFor(kind))
+	}
+	return r
+}
+
+// needs are a part of what something needs.
+type needs []rbacv1.PolicyRule
+
+// Rules implements [Ruled].
+func (n needs) Rules() []rbacv1.PolicyRule { return n }
+
 // may is the right to do something with kinds of one API group.
 func may(verbs []string, kinds ...string) rbacv1.PolicyRule {
 	rule := rbacv1.PolicyRule{Verbs: verbs}
@@ -23,11 +43,11 @@ func may(verbs []string, kinds ...string) rbacv1.PolicyRule {
 	return rule
 }
 
-// ClusterRole is the smallest role with which all of needs work: one rule for
+// ClusterRole is the smallest role with which all of these work: one rule for
 // each API group and set of verbs.
-func ClusterRole(name string, needs ...Ruled) *rbacv1.ClusterRole {
+func ClusterRole(name string, all ...Ruled) *rbacv1.ClusterRole {
 	verbs := map[[2]string][]string{} // by group and resource
-	for _, n := range needs {
+	for _, n := range all {
 		for _, r := range n.Rules() {
 			for _, g := range r.APIGroups {
 				for _, res := range r.Resources {
