@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators/kubernetes"
 	"github.com/tripgen/paramedic/rules"
 )
@@ -57,15 +58,24 @@ func (t Tools) usedBy(set *rules.Set) []use {
 		for _, a := range rule.Attempts {
 			for _, do := range a.Do {
 				if m, ok := t.Remediators.Get(do.Name); ok {
-					used = append(used, use{m, kind})
+					used = append(used, use{m, kindOf(do.Target, kind)})
 				}
 			}
 			for _, p := range slices.Concat(a.Check, a.Verify.Probes) {
 				if m, ok := t.Probers.Get(p.Kind); ok {
-					used = append(used, use{m, kind})
+					used = append(used, use{m, kindOf(p.Target, kind)})
 				}
 			}
 		}
 	}
 	return used
+}
+
+// kindOf is the kind of what an action or a probe is about: its rule's target, or one
+// of its own, which may be of any kind.
+func kindOf(own func(engine.Scope) (engine.Target, error), rule string) string {
+	if own != nil {
+		return ""
+	}
+	return rule
 }

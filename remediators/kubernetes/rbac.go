@@ -18,9 +18,10 @@ type RuledFor interface {
 	RulesFor(kind string) []rbacv1.PolicyRule
 }
 
-// For narrows the needs of a thing to those that it has on targets of a kind.
+// For narrows the needs of a thing to those that it has on targets of a kind; empty
+// means that the kind is not known.
 func For(r Ruled, kind string) Ruled {
-	if narrow, ok := r.(RuledFor); ok {
+	if narrow, ok := r.(RuledFor); ok && kind != "" {
 		return needs(narrow.RulesFor(kind))
 	}
 	return r
