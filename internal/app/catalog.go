@@ -38,6 +38,7 @@ func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
 		redis.NewClear(s.Redis, now),
 		redis.NewTTL(s.Redis, now),
 		redis.NewPromote(s.Redis),
+		redis.NewReplicate(s.Redis),
 		azure.NewTrafficManagerEndpoint(s.Accounts),
 		azure.NewCosmosDBFailover(s.Accounts),
 		azure.NewDNSRecord(s.Accounts),

@@ -120,6 +120,30 @@ func TestPromoteConforms(t *testing.T) {
 	})
 }
 
+func TestReplicateConforms(t *testing.T) {
+	t.Parallel()
+	primary, other, old := boxOf(t), boxOf(t), boxOf(t)
+	primary.fill(t, "k", 3, 0)
+	there := at(t, primary.Address())
+	conform(t, old, func(i redis.Instances) remediators.Remediator {
+		return redis.NewReplicate(redis.Instances{"cache": i["cache"], "new": there})
+	}, func(t *testing.T) remediatortest.Scene {
+		if err := old.admin.Do(t.Context(), "replicaof", "no", "one").Err(); err != nil {
+			t.Fatal(err)
+		}
+		old.fill(t, "old", 2, 0)
+		before := old.calls(t, "replicaof")
+		return remediatortest.Scene{
+			Task:    task("cache", `{"of": "new", "discard": true}`),
+			Effects: func(t *testing.T) int { return old.calls(t, "replicaof") - before },
+			Change: func(t *testing.T) {
+				old.follow(t, other)
+				before++
+			},
+		}
+	})
+}
+
 // fill writes so many keys; without a time they have no end.
 func (b box) fill(t *testing.T, prefix string, n int, ttl time.Duration) {
 	t.Helper()

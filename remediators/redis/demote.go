@@ -29,7 +29,7 @@ func (p *Promote) Undo(ctx context.Context, t engine.Task, o engine.Outcome) err
 	if err != nil {
 		return err
 	}
-	i, s, err := p.standalone(target)
+	i, s, err := standalone(p.instances, target)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package redis holds what can be done about a Redis: clear keys, change how long
-// they live, make a replica the primary; and the prober that asks how it is. A target
+// they live, make a replica the primary or the other way round; and the prober that asks how it is. A target
 // is an [Instance] of the configuration, by its name: one server, the primary that
 // sentinels name, or all primaries of a cluster.
 //
@@ -19,6 +19,9 @@
 //   - redis.promote makes a replica the primary, unless its primary is still there. A
 //     Redis has nothing by which it would refuse a command that is out of date, so a
 //     crash between the command and its answer leaves the outcome unknown.
+//   - redis.replicate makes a server follow another primary, whose data take the place
+//     of its own, as with an old primary that is there again. It asks for a word where
+//     anything would be lost, and nothing can be undone; a crash is as with promote.
 //
 // Passwords are read for each connection and never shown. Redis 7 or newer is
 // expected; source of the commands: https://redis.io/docs/latest/commands/

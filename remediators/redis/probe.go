@@ -28,10 +28,12 @@ const probeSchema = `{
   "type": "object",
   "additionalProperties": false,
   "properties": {
+    "redis": {"type": "string", "minLength": 1, "description": "The name of the Redis in the configuration; by default the target's."},
     "ping": {"const": true, "description": "It answers PING, which is asked in any case."},
     "role": {"enum": ["primary", "replica"], "description": "What it must be."},
     "link": {"const": "up", "description": "It is a replica whose link to its primary is up."},
     "maxLag": {"type": "integer", "minimum": 0, "description": "It is a replica that lacks so many bytes of its primary's stream at most; the primary is asked, too."},
+    "maxLinkDown": {"type": "string", "description": "It is a replica whose link to its primary is up, or down for so long at most: then maxLag is not asked for."},
     "timeout": {"type": "string", "default": "5s", "description": "For all answers together, up to 1m."}
   }
 }`
@@ -40,18 +42,32 @@ const probeSchema = `{
 func (*Probe) Spec() verify.Spec {
 	return verify.Spec{
 		Kind:    probeKind,
-		System:  engine.SystemRedis,
 		Summary: "A Redis answers, has the role that it should have, and is in step.",
 		Params:  json.RawMessage(probeSchema),
 	}
 }
 
 type probeParams struct {
-	Ping    *bool  `json:"ping"`
-	Role    string `json:"role"`
-	Link    string `json:"link"`
-	MaxLag  *int64 `json:"maxLag"`
-	Timeout string `json:"timeout"`
+	Redis       string `json:"redis"`
+	Ping        *bool  `json:"ping"`
+	Role        string `json:"role"`
+	Link        string `json:"link"`
+	MaxLag      *int64 `json:"maxLag"`
+	MaxLinkDown string `json:"maxLinkDown"`
+	Timeout     string `json:"timeout"`
+
+	maxLinkDown time.Duration
+}
+
+// at is the instance to ask. The error is terminal.
+func (p probeParams) at(instances Instances, target engine.Target) (*Instance, error) {
+	switch {
+	case p.Redis != "":
+		return instances.named(p.Redis)
+	case target.System != engine.SystemRedis:
+		return nil, remediators.Terminal("the target is no Redis: write redis: NAME, one of the configuration")
+	}
+	return instances.find(target)
 }
 
 func (p probeParams) timeout() (time.Duration, error) {
@@ -65,7 +81,12 @@ func (p probeParams) timeout() (time.Duration, error) {
 	return d, nil
 }
 
-func (p probeParams) check() error {
+func (p *probeParams) check() (err error) {
+	if p.MaxLinkDown != "" {
+		if p.maxLinkDown, err = time.ParseDuration(p.MaxLinkDown); err != nil || p.maxLinkDown <= 0 {
+			return fmt.Errorf("maxLinkDown: %q is no duration above 0, as 15m", p.MaxLinkDown)
+		}
+	}
 	switch {
 	case p.Ping != nil && !*p.Ping:
 		return errors.New("ping: false asks nothing: leave it out")
@@ -73,8 +94,10 @@ func (p probeParams) check() error {
 		return fmt.Errorf("role: %q is neither primary nor replica", p.Role)
 	case p.Link != "" && p.Link != "up":
 		return fmt.Errorf("link: %q: want up", p.Link)
-	case p.Role == "primary" && (p.Link != "" || p.MaxLag != nil):
-		return errors.New("link and maxLag are of a replica")
+	case p.Role == "primary" && (p.Link != "" || p.MaxLag != nil || p.MaxLinkDown != ""):
+		return errors.New("link, maxLag and maxLinkDown are of a replica")
+	case p.Link != "" && p.MaxLinkDown != "":
+		return errors.New("link: up leaves no time for maxLinkDown: write one of them")
 	case p.MaxLag != nil && *p.MaxLag < 0:
 		return fmt.Errorf("maxLag: %d is below 0", *p.MaxLag)
 	}
@@ -93,7 +116,7 @@ func (p *Probe) Probe(ctx context.Context, target engine.Target, raw json.RawMes
 	if err = errors.Join(err, params.check()); err != nil {
 		return check, remediators.Terminal("parameters of redis: %w", err)
 	}
-	i, err := p.instances.find(target)
+	i, err := params.at(p.instances, target)
 	if err != nil {
 		return check, err
 	}
@@ -129,7 +152,7 @@ func (p probeParams) ask(ctx context.Context, i *Instance, address string) (stri
 	if err := s.Ping(ctx).Err(); err != nil {
 		return "", failed(address, err, false)
 	}
-	if p.Role == "" && p.Link == "" && p.MaxLag == nil {
+	if p.Role == "" && p.Link == "" && p.MaxLag == nil && p.MaxLinkDown == "" {
 		return "redis " + address + " answers", nil
 	}
 	now, err := s.state(ctx)
@@ -140,6 +163,8 @@ func (p probeParams) ask(ctx context.Context, i *Instance, address string) (stri
 	switch {
 	case p.Role == "primary" && !now.primary(), p.Role != "primary" && now.primary(), p.Link != "" && !now.linked():
 		return "", errors.New(said)
+	case p.MaxLinkDown != "" && !now.linked():
+		return p.unlinked(now, said)
 	case p.MaxLag == nil:
 		return said, nil
 	}
@@ -149,6 +174,22 @@ func (p probeParams) ask(ctx context.Context, i *Instance, address string) (stri
 	}
 	said += fmt.Sprintf(", %d bytes behind", lag)
 	if lag > *p.MaxLag {
+		return "", errors.New(said)
+	}
+	return said, nil
+}
+
+// unlinked judges a replica that is without its primary by for how long it is.
+func (p probeParams) unlinked(now state, said string) (string, error) {
+	down, err := now.number("master_link_down_since_seconds")
+	if err != nil {
+		return "", fmt.Errorf("%s; since when is not known: %w", said, err)
+	}
+	if down < 0 {
+		return "", fmt.Errorf("%s, and has never been in step since it was started", said)
+	}
+	said += fmt.Sprintf(" for %v", time.Duration(down)*time.Second)
+	if time.Duration(down)*time.Second > p.maxLinkDown {
 		return "", errors.New(said)
 	}
 	return said, nil

@@ -33,20 +33,38 @@ func TestProbe(t *testing.T) {
 	look("replica", `{"role": "primary"}`, false, "is a replica of "+primary.Address())
 	look("gone", `{"ping": true}`, false, "refused")
 	look("barred", `{"timeout": "2s"}`, false, "WRONGPASS")
+	look("primary", `{"redis": "replica", "role": "replica", "maxLag": 100000, "maxLinkDown": "1s"}`, true, "bytes behind")
 	primary.kill(t, replica)
 	look("replica", `{"role": "replica"}`, true, "link down")
 	look("replica", `{"link": "up"}`, false, "link down")
 	look("replica", `{"maxLag": 100000}`, false, "not known")
+	look("replica", `{"role": "replica", "maxLag": 100000, "maxLinkDown": "10m"}`, true, "link down for ")
+	eventually(t, "two seconds without", func() bool { return replica.info(t, "master_link_down_since_seconds") >= "2" })
+	look("replica", `{"maxLinkDown": "1s"}`, false, "link down for ")
+	never := boxOf(t, "replicaof 127.0.0.1 1")
+	look = func(name, params string, ok bool, detail string) {
+		t.Helper()
+		check, err := redis.NewProbe(redis.Instances{"never": at(t, never.Address())}).Probe(t.Context(), target(name), json.RawMessage(params))
+		if err != nil || check.OK != ok || !strings.Contains(check.Detail, detail) {
+			t.Errorf("%s of %s: %+v, %v; want %t with %q", params, name, check, err, ok, detail)
+		}
+	}
+	look("never", `{"maxLinkDown": "10m"}`, false, "never been in step")
 
 	for _, params := range []string{
-		`{"ping": false}`, `{"role": "master"}`, `{"link": "down"}`, `{"role": "primary", "maxLag": 1}`, `{"maxLag": -1}`, `{"timeout": "2h"}`, `{"typo": 1}`,
+		`{"ping": false}`, `{"role": "master"}`, `{"link": "down"}`, `{"role": "primary", "maxLag": 1}`, `{"maxLag": -1}`, `{"maxLinkDown": "x"}`,
+		`{"maxLinkDown": "-1s"}`, `{"link": "up", "maxLinkDown": "1s"}`, `{"role": "primary", "maxLinkDown": "1s"}`, `{"redis": "nobody"}`, `{"timeout": "2h"}`, `{"typo": 1}`,
 	} {
 		if check, err := p.Probe(t.Context(), target("primary"), json.RawMessage(params)); err == nil || check.OK {
 			t.Errorf("%s: %+v, %v", params, check, err)
 		}
 	}
-	if check, err := p.Probe(t.Context(), engine.Target{System: "http", Name: "primary"}, nil); err == nil || check.OK {
+	other := engine.Target{System: "http", Name: "primary"}
+	if check, err := p.Probe(t.Context(), other, nil); err == nil || check.OK {
 		t.Errorf("another system: %+v, %v", check, err)
+	}
+	if check, err := p.Probe(t.Context(), other, json.RawMessage(`{"redis": "replica"}`)); err != nil || !check.OK {
+		t.Errorf("another system, with a name: %+v, %v", check, err)
 	}
 	schema := remediatortest.Schema(t, p.Spec().Params)
 	for params, want := range map[string]bool{`{"role": "replica", "link": "up", "maxLag": 0}`: true, `{"role": "x"}`: false, `{"typo": 1}`: false} {

@@ -108,8 +108,8 @@ func decodeBefore(raw json.RawMessage) (b before, err error) {
 }
 
 // standalone opens the one server that a target is.
-func (p *Promote) standalone(t engine.Target) (*Instance, server, error) {
-	i, err := p.instances.find(t)
+func standalone(instances Instances, t engine.Target) (*Instance, server, error) {
+	i, err := instances.find(t)
 	if err != nil {
 		return nil, server{}, err
 	}
@@ -126,7 +126,7 @@ func (p *Promote) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) 
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	i, s, err := p.standalone(t.Target)
+	i, s, err := standalone(p.instances, t.Target)
 	if err != nil {
 		return engine.Plan{}, err
 	}
@@ -169,7 +169,7 @@ func (p *Promote) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) 
 
 // follows holds that another instance is a replica of the same primary.
 func (p *Promote) follows(ctx context.Context, name, of string) error {
-	_, s, err := p.standalone(engine.Target{System: engine.SystemRedis, Name: name})
+	_, s, err := standalone(p.instances, engine.Target{System: engine.SystemRedis, Name: name})
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ func (p *Promote) Execute(ctx context.Context, t engine.Task, plan engine.Plan) 
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	i, s, err := p.standalone(plan.Target)
+	i, s, err := standalone(p.instances, plan.Target)
 	if err != nil {
 		return engine.Outcome{}, err
 	}
@@ -240,7 +240,7 @@ func (p *Promote) repoint(ctx context.Context, names []string, primary string) s
 	for _, name := range names {
 		var s server
 		if err == nil {
-			_, s, err = p.standalone(engine.Target{System: engine.SystemRedis, Name: name})
+			_, s, err = standalone(p.instances, engine.Target{System: engine.SystemRedis, Name: name})
 		}
 		if err == nil {
 			err = s.Do(ctx, "replicaof", host, port).Err()
