@@ -28,7 +28,6 @@ const probeSchema = `{
   "type": "object",
   "additionalProperties": false,
   "properties": {
-    "redis": {"type": "string", "minLength": 1, "description": "The name of the Redis in the configuration; by default the target's."},
     "ping": {"const": true, "description": "It answers PING, which is asked in any case."},
     "role": {"enum": ["primary", "replica"], "description": "What it must be."},
     "link": {"const": "up", "description": "It is a replica whose link to its primary is up."},
@@ -42,13 +41,13 @@ const probeSchema = `{
 func (*Probe) Spec() verify.Spec {
 	return verify.Spec{
 		Kind:    probeKind,
+		System:  engine.SystemRedis,
 		Summary: "A Redis answers, has the role that it should have, and is in step.",
 		Params:  json.RawMessage(probeSchema),
 	}
 }
 
 type probeParams struct {
-	Redis       string `json:"redis"`
 	Ping        *bool  `json:"ping"`
 	Role        string `json:"role"`
 	Link        string `json:"link"`
@@ -57,17 +56,6 @@ type probeParams struct {
 	Timeout     string `json:"timeout"`
 
 	maxLinkDown time.Duration
-}
-
-// at is the instance to ask. The error is terminal.
-func (p probeParams) at(instances Instances, target engine.Target) (*Instance, error) {
-	switch {
-	case p.Redis != "":
-		return instances.named(p.Redis)
-	case target.System != engine.SystemRedis:
-		return nil, remediators.Terminal("the target is no Redis: write redis: NAME, one of the configuration")
-	}
-	return instances.find(target)
 }
 
 func (p probeParams) timeout() (time.Duration, error) {
@@ -116,7 +104,7 @@ func (p *Probe) Probe(ctx context.Context, target engine.Target, raw json.RawMes
 	if err = errors.Join(err, params.check()); err != nil {
 		return check, remediators.Terminal("parameters of redis: %w", err)
 	}
-	i, err := params.at(p.instances, target)
+	i, err := p.instances.find(target)
 	if err != nil {
 		return check, err
 	}
