@@ -38,8 +38,8 @@ func NewCleanup(clusters Clusters, now func() time.Time) *Cleanup {
 	return &Cleanup{clusters: clusters, now: now}
 }
 
-// KeepAnnotation, with the value true, keeps an object from ever being deleted by
-// [Cleanup].
+// KeepAnnotation is one that, with the value true, keeps an object from ever being
+// deleted by [Cleanup].
 const KeepAnnotation = "paramedic.dev/keep"
 
 const (
@@ -116,7 +116,7 @@ func days(text string) (time.Duration, error) {
 	if err == nil && count > 100*365 {
 		err = errors.New("more than a century")
 	}
-	return time.Duration(count) * 24 * time.Hour, err //nolint:gosec // at most 65535
+	return time.Duration(count) * 24 * time.Hour, err
 }
 
 // Rules is what it needs to be allowed.

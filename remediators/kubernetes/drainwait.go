@@ -90,19 +90,16 @@ func (e *emptying) round(ctx context.Context) (time.Duration, error) {
 	pause := leavingEvery
 	e.held = nil
 	for i := range pods.evict {
-		if ctx.Err() != nil {
-			return pause, nil
-		}
-		switch _, err := evictionOf(&pods.evict[i]).make(ctx, e.client); {
-		case err == nil:
+		_, err := evictionOf(&pods.evict[i]).make(ctx, e.client)
+		if err == nil {
 			e.accepted[pods.evict[i].UID] = true
-		default:
-			more, err := e.hold(err)
-			if err != nil {
-				return 0, err
-			}
-			pause = max(pause, more)
+			continue
 		}
+		more, err := e.hold(err)
+		if err != nil {
+			return 0, err
+		}
+		pause = max(pause, more)
 	}
 	if e.held == nil && !e.kept {
 		e.kept = true

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -122,7 +122,7 @@ func (e *Evict) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 	}
 	var pod corev1.Pod
 	if err := client.get(ctx, kindPod, t.Target.Namespace, name, &pod); err != nil {
-		return engine.Plan{}, err
+		return engine.Plan{}, missing(ctx, client, t.Target, name, err)
 	}
 	w, err := ownerOf(ctx, client, t.Target, &pod)
 	if err != nil {
@@ -133,6 +133,24 @@ func (e *Evict) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 		return p, err
 	}
 	return p, evictionOf(&pod).rehearse(ctx, client)
+}
+
+// missing is the error of a pod that cannot be read. One that a StatefulSet is to have
+// comes back under its name.
+func missing(ctx context.Context, client *Client, at engine.Target, pod string, err error) error {
+	if !isGone(err) || at.Kind != kindStatefulSet {
+		return err
+	}
+	w, werr := resolve(ctx, client, at)
+	if werr != nil {
+		return werr
+	}
+	for i := range *w.replicas {
+		if pod == w.meta.Name+"-"+fmt.Sprint(i) {
+			return remediators.Retryable(time.Second, "%s has yet to make its pod again: %w", w, err)
+		}
+	}
+	return err
 }
 
 // ownerOf finds the workload of a pod, which a target that is none must be.
@@ -212,10 +230,10 @@ func (e *Evict) Observe(ctx context.Context, _ engine.Task, p engine.Plan) (engi
 	var pod corev1.Pod
 	err = client.get(ctx, kindPod, p.Target.Namespace, seen.Pod, &pod)
 	switch {
-	case err != nil && status(err) != http.StatusNotFound:
-		return engine.Unknown, err
-	case err != nil, pod.UID != seen.UID, pod.DeletionTimestamp != nil:
+	case isGone(err), err == nil && (pod.UID != seen.UID || pod.DeletionTimestamp != nil):
 		return engine.Unknown, nil // by whom, it does not tell
+	case err != nil:
+		return engine.Unknown, err
 	}
 	return engine.NotApplied, nil
 }

@@ -40,13 +40,13 @@ func mayEvict() rbacv1.PolicyRule {
 func (e eviction) make(ctx context.Context, client *Client) (gone bool, err error) {
 	err = e.send(ctx, client, nil)
 	_, conflict := errors.AsType[conflictError](err)
-	if err == nil || !conflict && status(err) != http.StatusNotFound {
+	if err == nil || !conflict && !isGone(err) {
 		return false, err
 	}
 	// It says so of a pod that is gone, and of other things.
 	var pod corev1.Pod
 	switch readErr := client.get(ctx, kindPod, e.namespace, e.pod, &pod); {
-	case status(readErr) == http.StatusNotFound, readErr == nil && pod.UID != e.uid:
+	case isGone(readErr), readErr == nil && pod.UID != e.uid:
 		return true, nil
 	case readErr != nil:
 		return false, remediators.UnknownOutcome("%w; then: %w", err, readErr)

@@ -237,4 +237,3 @@ func (c *Cleanup) delete(ctx context.Context, client *Client, at engine.Target, 
 	}
 	return fateSpared, nil
 }
-

@@ -194,7 +194,7 @@ func (d cordoned) isBack(node *corev1.Node, task string) (bool, error) {
 	switch {
 	case node.UID != d.UID:
 		return false, remediators.Terminal("%s is not opened: it is another one of the same name", d.Target)
-	case marksOf(node.Annotations).has(task+undoSuffix), d.Before:
+	case marksOf(node.Annotations).has(task + undoSuffix), d.Before:
 		return true, nil
 	case !node.Spec.Unschedulable:
 		return false, remediators.PlanChanged("%s is not opened: somebody has done so since", d.Target)
@@ -216,7 +216,7 @@ func oursClosed(m *metav1.ObjectMeta) bool {
 		var owned struct {
 			Spec map[string]json.RawMessage `json:"f:spec"`
 		}
-		if err := json.Unmarshal(entry.FieldsV1.Raw, &owned); err != nil {
+		if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &owned); err != nil {
 			continue
 		}
 		if _, ok := owned.Spec["f:unschedulable"]; ok {
