@@ -144,10 +144,10 @@ func TestScaleToNothing(t *testing.T) {
 	if p, err = planScale("korea", w, zero); err != nil || !p.Noop || len(p.Changes) != 0 || !strings.Contains(p.Summary, "has 0 replicas already") {
 		t.Errorf("%+v, %v", p, err)
 	}
-	done := scaled{UID: "u", From: 3}
+	done := scaled{UID: "u", From: &three}
 	w.meta.UID = "u"
 	w.meta.Annotations = map[string]string{TaskAnnotation: "t"}
-	if back, err := done.isBack(w, "t"); back || err != nil {
+	if back, err := done.isBack(&w.meta, w.replicas, "t"); back || err != nil {
 		t.Errorf("cannot be put back: %t, %v", back, err)
 	}
 }
@@ -256,10 +256,13 @@ func TestClusterRole(t *testing.T) {
 	t.Parallel()
 	role := ClusterRole("paramedic", &Restart{}, &Scale{}, &Rollout{}, &Restart{})
 	want := []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"limitranges", "resourcequotas"}, Verbs: []string{"list"}},
 		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "statefulsets"}, Verbs: []string{"get", "patch"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"replicasets"}, Verbs: []string{"get"}},
-		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: []string{"get", "list", "patch"}},
+		{APIGroups: []string{"keda.sh"}, Resources: []string{"scaledobjects"}, Verbs: []string{"get", "list", "patch"}},
+		{APIGroups: []string{"policy"}, Resources: []string{"poddisruptionbudgets"}, Verbs: []string{"list"}},
 	}
 	if !reflect.DeepEqual(role.Rules, want) {
 		t.Errorf("rules %+v", role.Rules)

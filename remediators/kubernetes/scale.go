@@ -3,12 +3,10 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strconv"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tripgen/paramedic/internal/engine"
@@ -18,6 +16,11 @@ import (
 // Scale changes the number of replicas of a Deployment or StatefulSet, relative
 // to what it is, within bounds, or to a given number. It writes the object itself and not its scale
 // subresource, so that the task's mark travels in the same write.
+//
+// Where an autoscaler sets the replicas, it changes the least number that this keeps,
+// and the autoscaler does the rest. The target is the workload all the same: guards
+// are about what has the pods. The mark and the fence are the autoscaler's, since that
+// is what is written.
 type Scale struct{ clusters Clusters }
 
 // NewScale makes the action.
@@ -28,7 +31,7 @@ func (*Scale) Spec() remediators.Spec {
 	return remediators.Spec{
 		Name:    "kubernetes.scale",
 		System:  engine.SystemKubernetes,
-		Summary: "Changes the replicas of a Deployment or StatefulSet, by a factor or a step within bounds, or to a number; never down unless that is written.",
+		Summary: "Changes the replicas of a Deployment or StatefulSet, by a factor or a step within bounds, or to a number, or the least of them that its autoscaler keeps; never down unless that is written.",
 		Params:  json.RawMessage(scaleSchema),
 		Fenced:  true,
 		Health:  true,
@@ -41,7 +44,10 @@ func (*Scale) Rules() []rbacv1.PolicyRule {
 		may([]string{"get", "patch"}, kindDeployment, kindStatefulSet),
 		may([]string{"get"}, kindReplicaSet),
 		may([]string{"get"}, kindPod),
-		may([]string{"list"}, kindPodAutoscaler),
+		may([]string{"get", "list", "patch"}, kindPodAutoscaler),
+		may([]string{"get", "list", "patch"}, kindScaledObject),
+		may([]string{"list"}, kindDisruptionBudget),
+		may([]string{"list"}, kindQuota, kindLimitRange),
 	}
 }
 
@@ -62,21 +68,51 @@ func (s *Scale) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	if err := marksOf(w.meta.Annotations).notYet(t.ID, w); err != nil {
-		return engine.Plan{}, err
-	}
-	if err := notAutoscaled(ctx, client, w); err != nil {
-		return engine.Plan{}, err
-	}
-	p, err := planScale(t.Target.Cluster, w, params)
-	if err != nil || p.Noop {
-		return p, err
-	}
-	_, to, err := plannedReplicas(p)
+	return s.plan(ctx, client, t, w, params)
+}
+
+func (s *Scale) plan(ctx context.Context, client *Client, t engine.Task, w *workload, params scaleParams) (engine.Plan, error) {
+	all, err := readAutoscalers(ctx, client, w.meta.Namespace, w)
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	return p, s.clusters.rehearse(ctx, client, t, p, change{spec: map[string]any{"replicas": to}})
+	auto, err := all.of(w)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	written := &w.meta
+	if auto != nil {
+		written = &auto.meta
+	}
+	if err := marksOf(written.Annotations).notYet(t.ID, w); err != nil {
+		return engine.Plan{}, err
+	}
+	var p engine.Plan
+	if auto != nil {
+		p, err = planMinimum(t.Target.Cluster, w, auto, params)
+	} else {
+		p, err = planScale(t.Target.Cluster, w, params)
+	}
+	if err != nil || p.Noop {
+		return p, err
+	}
+	made, err := scalingOf(p)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	if err := mayHave(ctx, client, w, made.to); err != nil {
+		return engine.Plan{}, err
+	}
+	return p, change{spec: made.lever.spec(&made.to), seen: preconditionOf(written), task: t.ID}.rehearse(ctx, client, made.lever.at)
+}
+
+// mayHave refuses a number of replicas that the namespace's rules are against:
+// nobody would tell afterwards that pods are not made, or were too many to go.
+func mayHave(ctx context.Context, client *Client, w *workload, to int32) error {
+	if to < *w.replicas {
+		return mayLose(ctx, client, w, to)
+	}
+	return haveRoom(ctx, client, w.meta.Namespace, []growth{{w, to}})
 }
 
 func planScale(cluster string, w *workload, params scaleParams) (engine.Plan, error) {
@@ -100,74 +136,55 @@ func planScale(cluster string, w *workload, params scaleParams) (engine.Plan, er
 	return engine.Plan{
 		Target:       w.target(cluster),
 		Summary:      fmt.Sprintf("scale %s in %s from %d to %d replicas", w, cluster, *w.replicas, to),
-		Changes:      []engine.Change{{Field: fieldReplicas, From: itoa(*w.replicas), To: itoa(to)}},
+		Changes:      []engine.Change{scaling{ownLever(w.target(cluster)), w.replicas, to}.change()},
 		Health:       w.health.scaled(to),
 		Precondition: seen,
 	}, nil
 }
 
-const fieldReplicas = "spec.replicas"
-
-func itoa(n int32) string { return strconv.Itoa(int(n)) }
-
-// notAutoscaled refuses a workload whose replicas a HorizontalPodAutoscaler
-// sets: it would undo the change within seconds.
-func notAutoscaled(ctx context.Context, client *Client, w *workload) error {
-	var list autoscalingv2.HorizontalPodAutoscalerList
-	if err := client.list(ctx, kindPodAutoscaler, w.meta.Namespace, w, selection{}, &list); err != nil {
-		return err
-	}
-	for i := range list.Items {
-		ref := list.Items[i].Spec.ScaleTargetRef
-		if ref.Kind == w.kind && ref.Name == w.meta.Name {
-			return remediators.Terminal("%s is not scaled: it is controlled by HorizontalPodAutoscaler %s, which would undo it", w, list.Items[i].Name)
-		}
-	}
-	return nil
-}
-
 // scaled is an Outcome's Before: what Undo needs.
 type scaled struct {
+	// Target is the object that was written.
 	Target engine.Target `json:"target"`
 	UID    types.UID     `json:"uid"`
-	From   int32         `json:"from"`
-	To     int32         `json:"to"`
+	// From is null where no number was written.
+	From *int32 `json:"from"`
+	To   int32  `json:"to"`
 }
 
-// Execute implements [remediators.Remediator].
+// Execute implements [remediators.Remediator]. What it changes of an autoscaler is
+// there when the API server has answered. It then waits for a moment until the
+// autoscaler has heeded that, lest whoever verifies looks too early and takes the old
+// number of pods for the new one.
 func (s *Scale) Execute(ctx context.Context, t engine.Task, p engine.Plan) (engine.Outcome, error) {
 	seen, err := decodePrecondition(p)
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	from, to, err := plannedReplicas(p)
+	made, err := scalingOf(p)
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	before, err := json.Marshal(scaled{Target: p.Target, UID: seen.UID, From: from, To: to})
+	at := made.lever.at
+	before, err := json.Marshal(scaled{Target: at, UID: seen.UID, From: made.from, To: made.to})
 	if err != nil {
 		return engine.Outcome{}, remediators.Terminal("outcome does not encode: %w", err)
 	}
-	if err := s.clusters.execute(ctx, t, p, map[string]any{"replicas": to}); err != nil {
+	written := p
+	written.Target = at
+	if err := s.clusters.execute(ctx, t, written, made.lever.spec(&made.to)); err != nil {
 		return engine.Outcome{}, err
 	}
+	if made.lever.own() {
+		return engine.Outcome{
+			Summary: fmt.Sprintf("scaled %s %s/%s in %s from %s to %d replicas", at.Kind, at.Namespace, at.Name, at.Cluster, number(made.from), made.to),
+			Before:  before,
+		}, nil
+	}
 	return engine.Outcome{
-		Summary: fmt.Sprintf("scaled %s %s/%s in %s from %d to %d replicas", p.Target.Kind, p.Target.Namespace, p.Target.Name, p.Target.Cluster, from, to),
+		Summary: fmt.Sprintf("set the least replicas that %s %s/%s in %s keeps to %d%s", at.Kind, at.Namespace, at.Name, at.Cluster, made.to, s.heeded(ctx, p.Target, made)),
 		Before:  before,
 	}, nil
-}
-
-// plannedReplicas reads them back from the plan: that is what was allowed.
-func plannedReplicas(p engine.Plan) (from, to int32, err error) {
-	if len(p.Changes) != 1 || p.Changes[0].Field != fieldReplicas {
-		return 0, 0, remediators.Terminal("plan for %s: want one change, of %s", p.Target, fieldReplicas)
-	}
-	before, errFrom := strconv.ParseInt(p.Changes[0].From, 10, 32)
-	after, errTo := strconv.ParseInt(p.Changes[0].To, 10, 32)
-	if err := errors.Join(errFrom, errTo); err != nil {
-		return 0, 0, remediators.Terminal("plan for %s: %s: %w", p.Target, fieldReplicas, err)
-	}
-	return int32(before), int32(after), nil
 }
 
 // Observe implements [remediators.Remediator].
@@ -176,11 +193,12 @@ func (s *Scale) Observe(ctx context.Context, t engine.Task, p engine.Plan) (engi
 	if err != nil {
 		return engine.Unknown, err
 	}
-	_, to, err := plannedReplicas(p)
+	made, err := scalingOf(p)
 	if err != nil {
 		return engine.Unknown, err
 	}
-	return observe(ctx, client, t.ID, p, func(w *workload) bool {
-		return w.replicas != nil && *w.replicas == to
+	return observeObject(t.ID, p, func() (*metav1.ObjectMeta, bool, error) {
+		meta, now, err := made.lever.read(ctx, client)
+		return meta, now != nil && *now == made.to, err
 	})
 }

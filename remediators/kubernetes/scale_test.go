@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -54,12 +53,8 @@ func scaleRefuses(t *testing.T, b *bed) {
 	set := must(b.Client().AppsV1().DaemonSets(namespace).Create(t.Context(), lab.DaemonSet(namespace, b.name("agent")), metav1.CreateOptions{}))(t)
 	zero := b.deployment(t, namespace, 0, nil)
 	auto := b.deployment(t, namespace, 2, nil)
-	must(b.Client().AutoscalingV2().HorizontalPodAutoscalers(namespace).Create(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
-		ObjectMeta: metav1.ObjectMeta{Name: "by-load"},
-		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: auto.Name}, MaxReplicas: 5,
-		},
-	}, metav1.CreateOptions{}))(t)
+	b.autoscale(t, namespace, auto.Name, "by-load", 5)
+	b.autoscale(t, namespace, auto.Name, "by-queue", 5)
 	var ofSet string
 	eventually(t, "a pod of the DaemonSet", func() bool {
 		for _, pod := range b.pods(t, namespace) {
@@ -76,7 +71,7 @@ func scaleRefuses(t *testing.T, b *bed) {
 	}{
 		"DaemonSet":           {target("DaemonSet", namespace, set.Name), `{"step": 1}`, "no replicas"},
 		"pod of a DaemonSet":  {target("Pod", namespace, ofSet), `{"step": 1}`, ""},
-		"HPA":                 {target("Deployment", namespace, auto.Name), `{"step": 1}`, "HorizontalPodAutoscaler by-load"},
+		"two autoscalers":     {target("Deployment", namespace, auto.Name), `{"step": 1}`, "HorizontalPodAutoscaler by-load and HorizontalPodAutoscaler by-queue"},
 		"zero":                {target("Deployment", namespace, zero.Name), `{"step": 1}`, "scaled to 0"},
 		"at max":              {at, `{"factor": 2, "max": 2}`, "already at max 2"},
 		"down by max":         {at, `{"factor": 2, "max": 1}`, "allowDown"},

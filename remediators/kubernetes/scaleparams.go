@@ -90,9 +90,17 @@ func (p scaleParams) down() bool {
 	return p.Step < 0 || p.Factor > 0 && p.Factor < 1 || p.Replicas != nil && *p.Replicas == 0
 }
 
-// from works out the new number. It goes the way that is meant or not at all. What
-// is to have a number may have it already.
+// from works out a workload's new number of replicas.
 func (p scaleParams) from(current int32) (int32, error) {
+	if current == 0 && (p.Replicas == nil || *p.Replicas != 0) {
+		return 0, remediators.Terminal("it is scaled to 0, which somebody meant; scale it to 1 by hand first")
+	}
+	return p.next(current)
+}
+
+// next works out the new number. It goes the way that is meant or not at all. What
+// is to have a number may have it already.
+func (p scaleParams) next(current int32) (int32, error) {
 	want := float64(current) + float64(p.Step)
 	if p.Factor > 0 {
 		// A product such as 10*1.1 is a little more than 11; that is not 12.
@@ -112,8 +120,6 @@ func (p scaleParams) from(current int32) (int32, error) {
 	switch {
 	case to == current && p.Replicas != nil:
 		return to, nil
-	case current == 0:
-		return 0, remediators.Terminal("it is scaled to 0, which somebody meant; scale it to 1 by hand first")
 	case to == current && to == most:
 		return 0, remediators.Terminal("it is already at max %d", most)
 	case to == current && to == least:

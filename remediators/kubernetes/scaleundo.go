@@ -3,6 +3,9 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -10,36 +13,66 @@ import (
 
 // Undo implements [remediators.Undoer]. An outcome that was observed has no
 // Before; t.Plan, the plan that was executed, then tells the same. Undo refuses,
-// with the class plan-changed, where the replicas are no longer those that
+// with the class plan-changed, where the number is no longer the one that
 // Execute wrote, or the object no longer shows that it did.
 func (s *Scale) Undo(ctx context.Context, t engine.Task, o engine.Outcome) error {
 	done, err := scaledBy(t, o)
 	if err != nil {
 		return err
 	}
-	return s.clusters.putBack(ctx, t, done.Target, func(_ context.Context, _ *Client, w *workload) (change, bool, error) {
-		back, err := done.isBack(w, t.Undoes)
-		return change{spec: map[string]any{"replicas": done.From}}, back, err
+	at, err := done.lever()
+	if err != nil {
+		return err
+	}
+	return s.clusters.putBackObject(ctx, t, done.Target, func(ctx context.Context, client *Client) (change, bool, error) {
+		meta, now, err := at.read(ctx, client)
+		if err != nil {
+			return change{}, false, err
+		}
+		back, err := done.isBack(meta, now, t.Undoes)
+		return change{seen: preconditionOf(meta), spec: at.spec(done.From)}, back, err
 	})
+}
+
+func (s scaled) String() string {
+	return fmt.Sprintf("%s %s/%s", s.Target.Kind, s.Target.Namespace, s.Target.Name)
+}
+
+// lever is the number that was written.
+func (s scaled) lever() (lever, error) {
+	switch s.Target.Kind {
+	case kindDeployment, kindStatefulSet:
+		return ownLever(s.Target), nil
+	case kindPodAutoscaler, kindScaledObject:
+		return lever{at: s.Target, field: minimumFields()[s.Target.Kind]}, nil
+	}
+	return lever{}, remediators.Terminal("%s is nothing that scaling writes", s)
 }
 
 // isBack reports whether an object shows that a task was undone, or why it cannot
 // be.
-func (s scaled) isBack(w *workload, task string) (bool, error) {
-	marks := marksOf(w.meta.Annotations)
+func (s scaled) isBack(meta *metav1.ObjectMeta, now *int32, task string) (bool, error) {
+	marks := marksOf(meta.Annotations)
 	switch {
-	case w.meta.UID != s.UID:
-		return false, remediators.Terminal("%s is not scaled back: it is another one of the same name", w)
-	case w.meta.DeletionTimestamp != nil:
-		return false, remediators.Terminal("%s is being deleted", w)
+	case meta.UID != s.UID:
+		return false, remediators.Terminal("%s is not scaled back: it is another one of the same name", s)
+	case meta.DeletionTimestamp != nil:
+		return false, remediators.Terminal("%s is being deleted", s)
 	case marks.has(task + undoSuffix):
 		return true, nil
-	case w.replicas == nil || *w.replicas != s.To:
-		return false, remediators.PlanChanged("%s is not scaled back to %d: its replicas were changed since, from the %d that were written", w, s.From, s.To)
+	case now == nil || *now != s.To:
+		return false, remediators.PlanChanged("%s is not scaled back to %s: its number was changed since, from the %d that were written", s, s.was(), s.To)
 	case !marks.has(task):
-		return false, remediators.PlanChanged("%s is not scaled back to %d: it was changed so often since that it no longer shows task %s", w, s.From, task)
+		return false, remediators.PlanChanged("%s is not scaled back to %s: it was changed so often since that it no longer shows task %s", s, s.was(), task)
 	}
 	return false, nil
+}
+
+func (s scaled) was() string {
+	if s.From == nil {
+		return "no number of its own"
+	}
+	return itoa(*s.From)
 }
 
 // scaledBy is what was done, as the outcome or else the task's plan tells.
@@ -53,13 +86,14 @@ func scaledBy(t engine.Task, o engine.Outcome) (scaled, error) {
 		if err != nil {
 			return done, err
 		}
-		from, to, err := plannedReplicas(*t.Plan)
-		return scaled{Target: t.Plan.Target, UID: seen.UID, From: from, To: to}, err
+		made, err := scalingOf(*t.Plan)
+		return scaled{Target: made.lever.at, UID: seen.UID, From: made.from, To: made.to}, err
 	}
 	if err := json.Unmarshal(o.Before, &done); err != nil {
 		return done, remediators.Terminal("undo of task %s: what was before, %q: %w", t.Undoes, o.Before, err)
 	}
-	if done.UID == "" || done.From < 1 {
+	at, err := done.lever()
+	if err != nil || done.UID == "" || at.own() && (done.From == nil || *done.From < 1) {
 		return done, remediators.Terminal("undo of task %s: what was before, %q, names no object or no replicas", t.Undoes, o.Before)
 	}
 	return done, nil
