@@ -55,13 +55,17 @@ type bed struct {
 // TestOnRealCluster has everything that needs one, so that one is enough.
 func TestOnRealCluster(t *testing.T) {
 	t.Parallel()
-	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser})}
+	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser}, lab.User{Name: evictor}, lab.User{Name: cordoner}, lab.User{Name: drainer}, lab.User{Name: cleaner})}
 	b.CRDs(t, lab.Keda(), lab.VerticalAutoscaler())
 	b.allow(t, restarter, &kubernetes.Restart{})
 	b.allow(t, scaler, &kubernetes.Scale{})
 	b.allow(t, prober, &kubernetes.Rollout{})
 	b.allow(t, watcher, kubernetes.WatchOptions{})
 	b.allow(t, roller, &kubernetes.Rollback{})
+	b.allow(t, evictor, &kubernetes.Evict{})
+	b.allow(t, cordoner, &kubernetes.Cordon{})
+	b.allow(t, drainer, &kubernetes.Drain{})
+	b.allow(t, cleaner, &kubernetes.Cleanup{})
 	b.allow(t, annotator, &kubernetes.Annotate{})
 	b.allow(t, noter, kubernetes.For(&kubernetes.Annotate{}, "Deployment"))
 	for _, c := range []struct {
@@ -94,6 +98,22 @@ func TestOnRealCluster(t *testing.T) {
 		{"rollback goes back", rollbackGoesBack},
 		{"rollback of a StatefulSet and a DaemonSet", rollbackOfTheOthers},
 		{"rollback refuses", rollbackRefuses},
+		{"evict conforms", evictConforms},
+		{"evict replaces one pod", evictReplacesOnePod},
+		{"evict honours budgets", evictHonoursBudgets},
+		{"evict refuses", evictRefuses},
+		{"cordon conforms", cordonConforms},
+		{"cordon plans", cordonPlans},
+		{"cordon undo", cordonUndo},
+		{"drain conforms", drainConforms},
+		{"drain empties a node", drainEmptiesANode},
+		{"drain goes on", drainGoesOn},
+		{"drain refuses", drainRefuses},
+		{"cleanup conforms", cleanupConforms},
+		{"cleanup of volumes", cleanupOfVolumes},
+		{"cleanup spares", cleanupSpares},
+		{"cleanup of load balancers", cleanupOfBalancers},
+		{"cleanup refuses", cleanupRefuses},
 		{"annotate conforms", annotateConforms},
 		{"annotate of every kind", annotateEveryKind},
 		{"annotate only what it may", annotateOnlyWhatItMay},
