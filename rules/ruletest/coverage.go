@@ -149,6 +149,7 @@ func guardsOn(r *engine.Rule, budgets bool) []string {
 		{engine.GuardFreshness, g.Freshness > 0},
 		{engine.GuardFlap, g.Flap.Count > 0},
 		{engine.GuardCooldown, g.Cooldown > 0},
+		{engine.GuardHoldDown, g.HoldDown > 0},
 		{engine.GuardLimit, len(g.Limits) > 0},
 		{engine.GuardBudget, budgets},
 		{engine.GuardWindow, len(g.Windows) > 0},

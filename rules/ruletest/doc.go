@@ -142,7 +142,7 @@
 //	plan, do, undo: ACTION         a worker is asked for it; params: {…} are those that it must have
 //	check, verify: passed|failed|unknown   the answer of a check, of a verification; unknown is no answer
 //	retry: plan|check|do|verify|undo       it will be tried again
-//	held: GUARD                    by paused, flap, busy, cooldown, limit, budget, window, unless,
+//	held: GUARD                    by paused, flap, busy, cooldown, holdDown, limit, budget, window, unless,
 //	                               requires, concurrent or minHealthy; once, however long it lasts.
 //	                               The guard freshness holds no run, it ends it: ended: held
 //	allowed: ATTEMPT               all guards let it act

@@ -46,7 +46,7 @@ func outcomes() []string {
 // holds are the guards that hold a run. Freshness is none of them: it ends the run.
 func holds() []string {
 	return []string{
-		engine.GuardPaused, engine.GuardFlap, engine.GuardBusy, engine.GuardCooldown, engine.GuardLimit,
+		engine.GuardPaused, engine.GuardFlap, engine.GuardBusy, engine.GuardCooldown, engine.GuardHoldDown, engine.GuardLimit,
 		engine.GuardBudget, engine.GuardWindow, engine.GuardUnless, engine.GuardRequires, engine.GuardConcurrent, engine.GuardMinHealthy,
 	}
 }
