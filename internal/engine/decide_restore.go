@@ -61,7 +61,7 @@ func (d *decider) untaken(*Rule) verdict {
 
 // over ends a run whose alert resolved before its next action.
 func (d *decider) over(rule *Rule) {
-	if rule != nil && rule.Restore && d.run.Done > 0 {
+	if rule != nil && rule.Restore && d.run.lasting() > 0 {
 		d.restore(rule)
 		return
 	}
@@ -72,7 +72,7 @@ func (d *decider) over(rule *Rule) {
 // restores did is put back before.
 func (d *decider) giveUpRun(rule *Rule, o RunFinal, format string, args ...any) {
 	reason := fmt.Sprintf(format, args...)
-	if rule.Restore && d.run.Done > 0 {
+	if rule.Restore && d.run.lasting() > 0 {
 		d.leave(rule, o, reason)
 		return
 	}

@@ -27,7 +27,7 @@ func (d *decider) planned(rule *Rule) {
 		d.issuePlan()
 		return
 	}
-	if d.run.idle() && d.run.Done == 0 {
+	if d.run.idle() {
 		if rule.Restore && d.run.Acted == 0 {
 			// It is as it is to be for a while, by somebody else's doing: there is
 			// nothing to put back later, and nothing to ask people.

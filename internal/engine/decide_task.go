@@ -318,12 +318,12 @@ func (d *decider) replan(rule *Rule, action int, reason string) {
 func (d *decider) attemptFailed(rule *Rule, seen bool, format string, args ...any) {
 	reason := strings.TrimSpace(fmt.Sprintf(format, args...))
 	switch {
-	case rule.Restore && d.run.Done > 0 && !d.firing():
+	case rule.Restore && d.run.lasting() > 0 && !d.firing():
 		d.leave(rule, Restored, becauseResolved+"; "+reason)
 	case d.undoes(rule):
 		d.emit(UndoStarted{Run: d.run.ID, Attempt: d.run.Attempt, Reason: reason, Seen: seen})
 		d.undo(rule)
-	case rule.undoes(d.run.Attempt) && d.run.Done > 0:
+	case rule.undoes(d.run.Attempt) && d.run.lasting() > 0:
 		d.fail(rule, seen, "%s; %s", reason, d.undone(rule, ""))
 	default:
 		d.fail(rule, seen, "%s", reason)

@@ -318,3 +318,23 @@ func TestAim(t *testing.T) {
 		t.Errorf("takes %s for the run's", a.Target())
 	}
 }
+
+// TestNothingLeftToChange has the second plan find nothing to change, too, when it is
+// made anew.
+func TestNothingLeftToChange(t *testing.T) {
+	w := newWorld(t, several())
+	w.send(firing("a"))
+	for _, noop := range []bool{true, false, true} {
+		task := w.task(engine.TaskPlan)
+		w.answer(task, engine.Result{Plan: &engine.Plan{Target: task.Target, Summary: task.Action, Noop: noop}})
+	}
+	w.fail(w.task(engine.TaskExecute), engine.ClassPlanChanged)
+	for range 2 {
+		task := w.task(engine.TaskPlan)
+		w.answer(task, engine.Result{Plan: &engine.Plan{Target: task.Target, Summary: task.Action, Noop: true}})
+	}
+	w.says("task.answered", "attempt.failed", "task.issued")
+	if reason := lastEvent[engine.AttemptFailed](w).Reason; reason != "nothing to change: route; database; cache" {
+		t.Errorf("failed since %q", reason)
+	}
+}

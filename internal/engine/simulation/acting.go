@@ -12,10 +12,11 @@ func (o *observer) task(r record, e engine.TaskIssued) {
 		o.w.violate("task %s was issued twice", e.Task.ID)
 	}
 	run := o.runs[e.Run]
-	is := issue{run: e.Run, attempt: e.Task.Attempt, action: e.Action, kind: e.Task.Kind}
+	is := issue{run: e.Run, attempt: e.Task.Attempt, action: e.Action, kind: e.Task.Kind, target: e.Task.Target}
 	if is.attempt != run.attempt || run.finished {
 		o.w.violate("task %s is not for attempt %d of an active run", e.Task.ID, run.attempt)
 	}
+	o.onTarget(run, e)
 	switch e.Task.Kind {
 	case engine.TaskExecute:
 		o.mayAct(r, run, e)
@@ -30,6 +31,21 @@ func (o *observer) task(r record, e engine.TaskIssued) {
 		// These only read.
 	}
 	o.issued[e.Task.ID] = is
+}
+
+// onTarget checks that an action works on what its rule says.
+func (o *observer) onTarget(run *seenRun, e engine.TaskIssued) {
+	do := o.rule(run).Attempts[run.attempt].Do
+	if e.Task.Kind != engine.TaskPlan && !e.Task.Kind.Changes() || e.Action >= len(do) {
+		return
+	}
+	want := canonical(run.stated)
+	if own := do[e.Action].Target; own != nil {
+		want, _ = own(engine.Scope{})
+	}
+	if got := canonical(e.Task.Target); got != want {
+		o.w.violate("task %s is for %s, and what it does has a target of its own or not: %s", e.Task.ID, got, want)
+	}
 }
 
 // notAgain checks that what may have been applied is not asked again.
@@ -49,8 +65,13 @@ func (o *observer) mayAct(r record, run *seenRun, e engine.TaskIssued) {
 		o.w.violate("run %s acts on %s, which %q has", run.id, target, o.holders[target])
 	}
 	rule := o.rule(run)
-	if scope := o.paused(run, e.Task.Target); scope != "" {
-		o.w.violate("run %s acts although %s is paused", run.id, scope)
+	for _, p := range run.plans {
+		if scope := o.paused(run, p.Target); scope != "" {
+			o.w.violate("run %s acts although %s is paused", run.id, scope)
+		}
+	}
+	if e.Task.Plan.Noop {
+		o.w.violate("run %s acts by a plan that finds nothing to change", run.id)
 	}
 	newest, fires := run.evidence, false
 	for _, id := range run.episodes {

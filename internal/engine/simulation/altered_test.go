@@ -8,6 +8,14 @@ import (
 	"github.com/tripgen/paramedic/internal/engine"
 )
 
+// forgetOwnTargets has every action work on the run's target.
+func forgetOwnTargets(a *engine.Attempt) {
+	a.Do = slices.Clone(a.Do)
+	for i := range a.Do {
+		a.Do[i].Target = nil
+	}
+}
+
 // altered gives rule sets that were changed behind the observer's back.
 type altered struct {
 	engine.Sets

@@ -77,6 +77,27 @@ func forgetPast(st *engine.State, _ time.Time) func() {
 	return func() { st.Past = was }
 }
 
+// forgetAlso has runs hold nothing but their own target.
+func forgetAlso(st *engine.State, _ time.Time) func() {
+	was := map[*engine.Run][]engine.Target{}
+	for _, r := range st.Runs {
+		was[r], r.Also = r.Also, nil
+	}
+	st.Reindex()
+	return func() {
+		for r, also := range was {
+			r.Also = also
+		}
+		st.Reindex()
+	}
+}
+
+func forgetTouched(st *engine.State, _ time.Time) func() {
+	was := st.Touched
+	st.Touched = nil
+	return func() { st.Touched = was }
+}
+
 func forgetUncured(st *engine.State, _ time.Time) func() {
 	was := st.Uncured
 	st.Uncured = nil

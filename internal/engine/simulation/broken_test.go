@@ -94,6 +94,10 @@ func TestBrokenEngineIsCaught(t *testing.T) {
 		"what is held is taken": {blind(forgetHolders), "back, which"},
 		"joins what leaves":     {blind(forgetLeaving), "which is on its way to end"},
 		"all rules restore":     {byRules(func(r *engine.Rule) { r.Restore = true }), "which its rule does not say"},
+		"others' are taken":     {blind(forgetAlso), ", which run "},
+		"others' are acted on":  {eachAttempt(forgetOwnTargets), "has a target of its own"},
+		"no hold-down":          {blind(forgetTouched), "the hold-down is"},
+		"work is skipped":       {rewrite(skipWork), "skips action"},
 		"claims are not read":   {noClaims, "by one attempt"},
 		"no CAS on claims":      {func(s *shell) { s.wins = func(int, int) bool { return true } }, "by one attempt"},
 	} {

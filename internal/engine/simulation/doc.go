@@ -4,8 +4,8 @@
 // duplicates; workers crash and wake up late; targets refuse, hang, change by
 // themselves and are not cured; people pause, approve and cancel at random. Each
 // world draws its own rules, so that every construct of the language comes up in
-// many: windows, unless, requires, minHealthy, concurrent, groups, checks, undo
-// and schedules that restore. One seed is one such world, in virtual time, and the same seed is the
+// many: windows, unless, requires, minHealthy, concurrent, hold-down, groups, checks,
+// undo, actions with targets of their own, and schedules that restore. One seed is one such world, in virtual time, and the same seed is the
 // same world.
 //
 // Beside it stands an observer that knows what the engine must never do. It

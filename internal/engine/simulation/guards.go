@@ -1,6 +1,8 @@
 package simulation
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
@@ -35,26 +37,28 @@ func (o *observer) allow(r record, e engine.RunAllowed) {
 	if mode == engine.ModeApprove && !o.known.approved[run.id+e.Plan] {
 		o.w.violate("run %s is allowed without approval of plan %s", run.id, e.Plan)
 	}
-	if holder, held := o.holders[run.target]; held && holder != run.id {
-		o.w.violate("run %s takes %s, which run %s has", run.id, run.target, holder)
+	for _, t := range run.targets() {
+		if holder, held := o.holders[t]; held && holder != run.id {
+			o.w.violate("run %s takes %s, which run %s has", run.id, t, holder)
+		}
 	}
 	for _, p := range run.plans {
-		if !leavesHealthy(rule.Guards.MinHealthy, p.Health) {
+		if !p.Noop && !leavesHealthy(rule.Guards.MinHealthy, p.Health) {
 			o.w.violate("run %s is allowed with a plan that leaves too little healthy: %+v", run.id, p.Health)
 		}
 	}
-	name := run.plans[0].Target.Name
-	group, _ := groupOf(engine.Scope{Target: service(name)})
-	o.holders[run.target] = run.id
-	run.held, run.group = true, group
-	o.allowed = append(o.allowed, allowance{r.at, run.id, run.rule, run.target, group})
+	o.settled(r, run, rule)
+	o.hold(run)
+	o.touches(r, run)
+	run.held, run.groups = true, groupsOf(run)
+	o.allowed = append(o.allowed, allowance{r.at, run.id, run.rule, run.target, run.groups})
 
 	o.counted(run, rule, r.at)
 	o.mendsWhatStands(run)
 	if n, most := o.underRepair(run.rule)-o.restored(run.rule), rule.Guards.Concurrent; most > 0 && n > most {
 		o.w.violate("rule %s has %d targets under repair, it may have %d", run.rule, n, most)
 	}
-	o.budgeted(group, r.at)
+	o.budgeted(run.groups, r.at)
 	if flap := rule.Guards.Flap; flap.Count > 0 {
 		for _, id := range run.episodes {
 			s := seriesOf(id)
@@ -84,30 +88,39 @@ func (o *observer) counted(run *seenRun, rule *engine.Rule, at time.Time) {
 	}
 }
 
+// groupsOf are the groups that the targets of a run are in.
+func groupsOf(run *seenRun) []string {
+	var all []string
+	for _, t := range run.targets() {
+		group, _ := groupOf(engine.Scope{Target: service(strings.TrimPrefix(t, "http/"))})
+		if !slices.Contains(all, group) {
+			all = append(all, group)
+		}
+	}
+	return all
+}
+
 // budgeted checks the budgets, this attempt included.
-func (o *observer) budgeted(group string, at time.Time) {
+func (o *observer) budgeted(groups []string, at time.Time) {
 	fleet, byGroup := o.w.rules.budgets[0], o.w.rules.budgets[1]
-	var all, mine []time.Time
+	var all []time.Time
+	mine := map[string][]time.Time{}
 	for _, a := range o.allowed {
 		all = append(all, a.at)
-		if a.group == group {
-			mine = append(mine, a.at)
+		for _, group := range a.groups {
+			mine[group] = append(mine[group], a.at)
 		}
 	}
 	if n := within(all, at, fleet.Rate.Per); n > fleet.Rate.Count {
 		o.w.violate("%d attempts within %s, the budget is %d", n, fleet.Rate.Per, fleet.Rate.Count)
 	}
-	if n := within(mine, at, byGroup.Rate.Per); n > byGroup.Rate.Count {
-		o.w.violate("%d attempts in group %s within %s, the budget is %d", n, group, byGroup.Rate.Per, byGroup.Rate.Count)
-	}
-	held := 0
-	for _, id := range o.holders {
-		if o.runs[id].group == group {
-			held++
+	for _, group := range groups {
+		if n := within(mine[group], at, byGroup.Rate.Per); n > byGroup.Rate.Count {
+			o.w.violate("%d attempts in group %s within %s, the budget is %d", n, group, byGroup.Rate.Per, byGroup.Rate.Count)
 		}
-	}
-	if held > byGroup.Concurrent {
-		o.w.violate("%d targets of group %s are under repair, the budget is %d", held, group, byGroup.Concurrent)
+		if held := o.holding(func(r *seenRun) bool { return slices.Contains(r.groups, group) }); held > byGroup.Concurrent {
+			o.w.violate("%d targets of group %s are under repair, the budget is %d", held, group, byGroup.Concurrent)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tripgen/paramedic/internal/alert"
@@ -102,18 +103,22 @@ func patience(guard string) time.Duration {
 	return atLeast
 }
 
+func (o *observer) isStopped(scopes []string) bool {
+	return slices.ContainsFunc(scopes, func(s string) bool { return o.stopped[s] })
+}
+
 func (o *observer) stillHeld(run *seenRun) bool {
 	rule := o.rule(run)
 	switch run.hold.Guard {
 	case engine.GuardBusy:
-		return o.holders[run.target] != "" && o.holders[run.target] != run.id
+		return slices.ContainsFunc(run.targets(), func(t string) bool { return o.holders[t] != "" && o.holders[t] != run.id })
 	case engine.GuardConcurrent:
 		return o.underRepair(run.rule) >= rule.Guards.Concurrent
 	case engine.GuardRequires:
 		return o.required(run, rule) != ""
 	case engine.GuardPaused:
-		for _, scope := range engine.Scopes(run.rule, run.plans[0].Target) {
-			if o.stopped[scope] {
+		for _, t := range run.targets() {
+			if o.isStopped(engine.Scopes(run.rule, service(strings.TrimPrefix(t, "http/")))) {
 				return true
 			}
 		}

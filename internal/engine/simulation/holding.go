@@ -171,11 +171,5 @@ func leavesHealthy(least engine.Share, h *engine.Health) bool {
 
 // underRepair counts the targets that a rule has.
 func (o *observer) underRepair(rule string) int {
-	n := 0
-	for _, id := range o.holders {
-		if o.runs[id].rule == rule {
-			n++
-		}
-	}
-	return n
+	return o.holding(func(run *seenRun) bool { return run.rule == rule })
 }

@@ -35,7 +35,7 @@ func drawGuards(w *world) engine.Guards {
 		Limits:  []engine.Rate{{Count: 1 + w.rng.IntN(4), Per: 15 * time.Minute}},
 		Flap:    engine.Rate{Count: pick(w, 0, 2, 4), Per: 5 * time.Minute},
 		Breaker: pick(w, 0, 2, 3), Relapse: minutes(0, 10, 30), Approval: minutes(3, 8),
-		Concurrent: pick(w, 0, 0, 1, 2),
+		Concurrent: pick(w, 0, 0, 1, 2), HoldDown: minutes(0, 0, 0, 1, 4),
 		MinHealthy: pick(w, engine.Share{}, engine.Share{}, engine.Share{}, engine.Share{Count: 2}, engine.Share{Percent: 60}),
 	}
 	for range pick(w, 0, 0, 0, 1, 2) {

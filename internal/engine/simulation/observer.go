@@ -40,14 +40,20 @@ type observer struct {
 	looks map[look]bool
 	// stopped are the scopes that are paused as the ledger has it.
 	stopped map[string]bool
+	// touched is the last that was done to each target.
+	touched map[string]touch
 }
 
 type seenRun struct {
-	id, rule, set    string
-	mode             engine.Mode
-	attempt          int
-	plans            []engine.Plan
-	target, group    string
+	id, rule, set string
+	mode          engine.Mode
+	attempt       int
+	plans         []engine.Plan
+	target        string
+	// stated is the target as the rule states it, also are those beside it that
+	// it was allowed to act on, groups what its targets count against.
+	stated           engine.Target
+	also, groups     []string
 	episodes         []alert.EpisodeID
 	evidence         time.Time
 	held             bool
@@ -79,6 +85,7 @@ type issue struct {
 	run             string
 	attempt, action int
 	kind            engine.TaskKind
+	target          engine.Target
 	// undoes is, for an undo task, the execute task.
 	undoes string
 }
@@ -87,8 +94,9 @@ func (i issue) key() string { return fmt.Sprintf("%s/%d/%d", i.run, i.attempt, i
 
 // allowance is one attempt that was let through.
 type allowance struct {
-	at                       time.Time
-	run, rule, target, group string
+	at                time.Time
+	run, rule, target string
+	groups            []string
 }
 
 func newObserver(w *world) *observer {
@@ -96,7 +104,7 @@ func newObserver(w *world) *observer {
 		w: w, known: newOutside(), runs: map[string]*seenRun{}, holders: map[string]string{}, issued: map[string]issue{},
 		uncured: map[string]int{}, opens: map[string][]time.Time{}, verdicts: map[string]int{}, owed: map[string]string{},
 		groups: map[string]string{}, zones: map[alert.EpisodeID]string{}, unjoined: map[alert.EpisodeID]string{}, acted: map[string]engine.RunFinal{}, looks: map[look]bool{},
-		stopped: map[string]bool{},
+		stopped: map[string]bool{}, touched: map[string]touch{},
 	}
 }
 
@@ -149,7 +157,7 @@ func (o *observer) event(r record, ev engine.Event) {
 	case engine.RunStarted:
 		o.w.stats.Runs++
 		o.runs[e.Run] = &seenRun{
-			id: e.Run, rule: e.Rule, set: e.RuleSet, mode: e.Mode, episodes: []alert.EpisodeID{e.Episode}, grouping: e.Group, began: e.Alert,
+			id: e.Run, rule: e.Rule, set: e.RuleSet, mode: e.Mode, episodes: []alert.EpisodeID{e.Episode}, grouping: e.Group, began: e.Alert, stated: e.Target,
 		}
 		o.order = append(o.order, e.Run)
 		o.begins(o.runs[e.Run], e.Episode)
@@ -162,11 +170,13 @@ func (o *observer) event(r record, ev engine.Event) {
 	case engine.RunMerged:
 		o.runs[e.Into].episodes = append(o.runs[e.Into].episodes, o.runs[e.Run].episodes...)
 		o.handsOver(o.runs[e.Run], o.runs[e.Into])
-		o.over(o.runs[e.Run])
+		o.over(r, o.runs[e.Run])
 	case engine.RunContinued:
 		o.runs[e.Run].climb(e.Attempt)
 	case engine.RunStanding:
-		o.stands(o.runs[e.Run])
+		o.stands(r, o.runs[e.Run])
+	case engine.ActionSkipped:
+		o.skipped(e)
 	case engine.UndoStarted:
 		o.startsUndo(r, e)
 	case engine.AttemptFailed:
@@ -188,7 +198,7 @@ func (o *observer) event(r record, ev engine.Event) {
 	case engine.RunParked:
 		o.parks(e.Run)
 	case engine.RunEnded:
-		o.ended(e)
+		o.ended(r, e)
 	case engine.Escalated:
 		delete(o.owed, e.Run)
 		o.tellsOfHold(o.runs[e.Run])
@@ -267,8 +277,8 @@ func (o *observer) answered(e engine.TaskAnswered) {
 		o.w.violate("run %s is parked, and takes an answer to task %s", run.id, e.Result.Task)
 	}
 	if p := e.Result.Plan; p != nil {
+		o.aims(run, o.issued[e.Result.Task], *p)
 		run.plans, run.plannedAt = append(run.plans, *p), e.Result.At
-		run.target = run.plans[0].Target.String()
 	}
 	switch is := o.issued[e.Result.Task]; is.kind {
 	case engine.TaskCheck:
@@ -284,7 +294,7 @@ func (o *observer) answered(e engine.TaskAnswered) {
 	}
 }
 
-func (o *observer) ended(e engine.RunEnded) {
+func (o *observer) ended(r record, e engine.RunEnded) {
 	run := o.runs[e.Run]
 	switch e.Outcome {
 	case engine.Uncured, engine.Undetermined:
@@ -310,16 +320,16 @@ func (o *observer) ended(e engine.RunEnded) {
 	if run.held {
 		o.acted[run.rule] = e.Outcome
 	}
-	o.over(run)
+	o.over(r, run)
 }
 
-func (o *observer) over(run *seenRun) {
+func (o *observer) over(r record, run *seenRun) {
 	if run.finished {
 		o.w.violate("run %s ended twice", run.id)
 	}
 	run.finished = true
-	if run.held && o.holders[run.target] == run.id {
-		delete(o.holders, run.target)
+	if run.held {
+		o.release(r, run)
 	}
 	maps.DeleteFunc(o.groups, func(_, id string) bool { return id == run.id })
 }

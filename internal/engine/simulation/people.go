@@ -83,7 +83,7 @@ func (w *world) lookAround() {
 				c.Plan = "another plan"
 			}
 		case r.Undoing != nil && w.chance(0.3):
-			w.pause("target/" + r.Target.String())
+			w.pause("target/" + pick(w, r.Targets()...).String())
 			continue
 		case r.Phase == engine.PhaseParked && w.chance(0.3), r.Undoing != nil && w.chance(0.2), w.chance(0.02):
 			c.Verb = engine.Cancel

@@ -31,6 +31,8 @@ func (o *observer) reasons(ev engine.Event) {
 		reason = e.Reason
 	case engine.UndoStarted:
 		reason = e.Reason
+	case engine.ActionSkipped:
+		reason = e.Reason
 	case engine.RunParked:
 		reason = e.Reason
 	case engine.RunEnded:
@@ -47,7 +49,7 @@ func (o *observer) reasons(ev engine.Event) {
 
 func knownGuard(name string) bool {
 	switch name {
-	case engine.GuardPaused, engine.GuardFreshness, engine.GuardFlap, engine.GuardBusy, engine.GuardCooldown, engine.GuardLimit, engine.GuardBudget,
+	case engine.GuardPaused, engine.GuardFreshness, engine.GuardFlap, engine.GuardBusy, engine.GuardCooldown, engine.GuardHoldDown, engine.GuardLimit, engine.GuardBudget,
 		engine.GuardWindow, engine.GuardUnless, engine.GuardRequires, engine.GuardConcurrent, engine.GuardMinHealthy:
 		return true
 	}

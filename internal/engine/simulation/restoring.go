@@ -45,7 +45,7 @@ func restoring(r *rule, w *world) *rule {
 		}
 		a.Do = nil
 		for _, name := range names {
-			a.Do = append(a.Do, engine.Action{Name: name, Group: "here", Undoable: name == resize, Params: nothing})
+			a.Do = append(a.Do, drawAction(w, name))
 		}
 	}
 	return r
@@ -60,7 +60,7 @@ func (r *seenRun) did(action int) {
 
 // stands checks a run that says that it did all that it was to do, and that its
 // time is not over.
-func (o *observer) stands(run *seenRun) {
+func (o *observer) stands(r record, run *seenRun) {
 	rule := o.rule(run)
 	switch {
 	case !rule.Restore:
@@ -71,14 +71,14 @@ func (o *observer) stands(run *seenRun) {
 		o.w.violate("run %s stands, and its alerts have resolved", run.id)
 	case run.standing:
 		o.w.happened("stands again")
-	case o.holders[run.target] != run.id:
-		o.w.violate("run %s stands on %s, which %q has", run.id, run.target, o.holders[run.target])
+	case !o.has(run):
+		o.w.violate("run %s stands on %s, which others have", run.id, run.targets())
 	default:
 		o.w.happened("stands")
 		if run.attempt > 0 {
 			o.w.happened("stands on a later rung")
 		}
-		delete(o.holders, run.target)
+		o.release(r, run)
 		o.acted[run.rule] = engine.Cured
 	}
 	run.standing = true
@@ -121,11 +121,11 @@ func (o *observer) beginsBeside(run *seenRun) {
 func (o *observer) mendsWhatStands(run *seenRun) {
 	for _, id := range o.order {
 		switch other := o.runs[id]; {
-		case other == run || other.target != run.target || other.finished:
+		case other == run || other.finished || !other.shares(run):
 		case other.standing:
 			o.w.happened("what stands is mended")
 		case other.ends != "":
-			o.w.violate("run %s is let through on %s, where run %s puts back what it did", run.id, run.target, id)
+			o.w.violate("run %s is let through on %s, where run %s puts back what it did", run.id, run.targets(), id)
 		}
 	}
 }
@@ -133,13 +133,7 @@ func (o *observer) mendsWhatStands(run *seenRun) {
 // restored counts the targets that runs of a rule have since they put back what
 // they did: no guard keeps them from it.
 func (o *observer) restored(rule string) int {
-	n := 0
-	for _, id := range o.holders {
-		if run := o.runs[id]; run.rule == rule && run.ends == engine.Restored {
-			n++
-		}
-	}
-	return n
+	return o.holding(func(run *seenRun) bool { return run.rule == rule && run.ends == engine.Restored })
 }
 
 // leaves checks a run that puts back what it did before it ends: a rule says so,
@@ -154,8 +148,10 @@ func (o *observer) leaves(run *seenRun, e engine.UndoStarted) {
 	if !o.rule(run).Restore || run.ends != "" {
 		o.w.violate("run %s is to end %s after what it did is put back, which it was to %q, and by its rule: %v", run.id, e.Ends, run.ends, o.rule(run).Restore)
 	}
-	if holder := o.holders[run.target]; holder != run.id && (holder != "" || !run.standing) {
-		o.w.violate("run %s takes %s back, which %q has", run.id, run.target, holder)
+	for _, t := range run.targets() {
+		if holder := o.holders[t]; holder != run.id && (holder != "" || !run.standing) {
+			o.w.violate("run %s takes %s back, which %q has", run.id, t, holder)
+		}
 	}
 	if id, fires := o.known.surelyFiresOf(run.episodes); e.Ends == engine.Restored && fires {
 		o.w.violate("run %s restores, and %s fires", run.id, id)
@@ -168,7 +164,7 @@ func (o *observer) leaves(run *seenRun, e engine.UndoStarted) {
 	default:
 		o.w.happened("given up in the middle: " + string(e.Ends))
 	}
-	o.holders[run.target] = run.id
+	o.hold(run)
 	run.standing, run.ends = false, e.Ends
 }
 

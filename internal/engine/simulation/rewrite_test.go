@@ -130,6 +130,16 @@ func undoAnothers(s *shell) {
 	})(s)
 }
 
+// skipWork leaves out what an attempt is to do after its first action.
+func skipWork(_ time.Time, events []engine.Event) []engine.Event {
+	for i, ev := range events {
+		if e, ok := ev.(engine.TaskIssued); ok && e.Task.Kind == engine.TaskExecute && e.Action > 0 {
+			events[i] = engine.ActionSkipped{Run: e.Run, Action: e.Action, Reason: "no time"}
+		}
+	}
+	return events
+}
+
 func undoBlindly(_ time.Time, events []engine.Event) []engine.Event {
 	for i, ev := range events {
 		if e, ok := ev.(engine.TaskIssued); ok && e.Task.Kind == engine.TaskUndo {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -146,7 +147,7 @@ func drawAttempts(w *world) []engine.Attempt {
 			[]string{restart}, []string{wipe}, []string{wipe, restart}, []string{resize}, []string{resize},
 			[]string{resize, restart}, []string{resize, resize}, []string{resize, wipe, resize},
 		) {
-			attempts[i].Do = append(attempts[i].Do, engine.Action{Name: name, Group: "here", Undoable: name == resize, Params: nothing})
+			attempts[i].Do = append(attempts[i].Do, drawAction(w, name))
 		}
 		if w.chance(0.5) {
 			attempts[i].Verify.Probes = []engine.Probe{{Kind: "http", Params: nothing}}
@@ -162,6 +163,16 @@ func drawAttempts(w *world) []engine.Attempt {
 		onlyLooks(&attempts[w.rng.IntN(len(attempts))])
 	}
 	return attempts
+}
+
+// drawAction gives some actions a target of their own.
+func drawAction(w *world, name string) engine.Action {
+	a := engine.Action{Name: name, Group: "here", Undoable: name == resize, Params: nothing}
+	if w.chance(0.2) {
+		own := service("svc-" + strconv.Itoa(w.rng.IntN(services)))
+		a.Target = func(engine.Scope) (engine.Target, error) { return own, nil }
+	}
+	return a
 }
 
 // onlyLooks makes an attempt one that does nothing, but verifies.

@@ -66,7 +66,7 @@ func perThousand() map[string]int {
 		"restored": 200, "restore failed": 60, "left by a person": 8, "a start while things are put back": 10,
 		"given up in the middle: denied": 3, "given up in the middle: held": 3, "given up in the middle: unapproved": 3,
 		"group begun": 500, "group joined": 100, "group handed over": 10, "routed": 1000, "told of a hold": 30,
-		"only looks": 300,
+		"only looks": 300, "planned on a target of its own": 3000, "held by holdDown": 300, "action skipped": 30,
 	}
 }
 

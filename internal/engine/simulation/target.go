@@ -62,6 +62,15 @@ func (w *world) sortedTargets() []*target {
 	return all
 }
 
+// allChanges are those of all targets.
+func (w *world) allChanges() []*change {
+	var all []*change
+	for _, t := range w.sortedTargets() {
+		all = append(all, t.changes...)
+	}
+	return all
+}
+
 // plan tells what an action would do.
 func (t *target) plan(action string) engine.Plan {
 	p := engine.Plan{

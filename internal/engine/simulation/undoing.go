@@ -61,7 +61,7 @@ func (o *observer) inOrder(run *seenRun, done issue, t engine.Task) {
 	if o.undone(t.Undoes) {
 		o.w.violate("task %s is to put back %s a second time", t.ID, t.Undoes)
 	}
-	for _, c := range o.w.targets[t.Target.Name].changes {
+	for _, c := range o.w.allChanges() {
 		is := o.issued[c.task.ID]
 		if is.run == run.id && is.attempt == done.attempt && is.action > done.action && c.task.Action == resize && !o.undone(c.task.ID) {
 			o.w.violate("task %s is to put back %s before %s", t.ID, t.Undoes, c.task.ID)
@@ -85,12 +85,10 @@ func (o *observer) undoAnswered(is issue, res engine.Result) {
 		return
 	}
 	o.w.happened("undo answered")
-	if c := o.w.targets[canonicalOf(o.runs[is.run])].applied[is.undoes]; c == nil || !c.undone {
+	if c := o.w.targets[is.target.Name].applied[is.undoes]; c == nil || !c.undone {
 		o.w.violate("task %s put nothing back, and says it did", res.Task)
 	}
 }
-
-func canonicalOf(run *seenRun) string { return run.plans[0].Target.Name }
 
 // askedToUndo is told by a target, of every call.
 func (o *observer) askedToUndo(t *target, task engine.Task, c *change) {
@@ -134,7 +132,7 @@ func (o *observer) leftUndone(run *seenRun) string {
 	if run.target == "" || len(run.plans) == 0 || run.attempt >= len(rule.Attempts) || !undoes(rule, run.attempt) {
 		return ""
 	}
-	for _, c := range o.w.targets[canonicalOf(run)].changes {
+	for _, c := range o.w.allChanges() {
 		if c.task.Run == run.id && c.task.Attempt == run.attempt && c.task.Action == resize && !c.undone {
 			return fmt.Sprintf("%s of %s", c.task.ID, c.task.Target)
 		}
