@@ -36,6 +36,12 @@ func (s *State) prune(before, at time.Time) {
 		ep.Runs = slices.DeleteFunc(ep.Runs, func(run string) bool { return s.Runs[run] == nil })
 	}
 	history := at.Add(-History)
+	s.pruneCounts(history)
+	s.pruneSeries(history)
+}
+
+// pruneCounts forgets what guards and budgets no longer count.
+func (s *State) pruneCounts(history time.Time) {
 	for key, times := range s.Spent {
 		if times = since(history, times, itself); len(times) == 0 {
 			delete(s.Spent, key)
@@ -59,7 +65,6 @@ func (s *State) prune(before, at time.Time) {
 			delete(s.Last, rule)
 		}
 	}
-	s.pruneSeries(history)
 }
 
 // since drops the first of what is in order of time, up to a time. Mostly there is

@@ -155,12 +155,7 @@ func (o *observer) event(r record, ev engine.Event) {
 	o.judged(r, ev)
 	switch e := ev.(type) {
 	case engine.RunStarted:
-		o.w.stats.Runs++
-		o.runs[e.Run] = &seenRun{
-			id: e.Run, rule: e.Rule, set: e.RuleSet, mode: e.Mode, episodes: []alert.EpisodeID{e.Episode}, grouping: e.Group, began: e.Alert, stated: e.Target,
-		}
-		o.order = append(o.order, e.Run)
-		o.begins(o.runs[e.Run], e.Episode)
+		o.started(e)
 	case engine.AnswerIgnored:
 		o.verdicts[e.Result.Task]++
 	case engine.RunJoined:
@@ -204,6 +199,15 @@ func (o *observer) event(r record, ev engine.Event) {
 		o.tellsOfHold(o.runs[e.Run])
 		o.routed(e)
 	}
+}
+
+func (o *observer) started(e engine.RunStarted) {
+	o.w.stats.Runs++
+	o.runs[e.Run] = &seenRun{
+		id: e.Run, rule: e.Rule, set: e.RuleSet, mode: e.Mode, episodes: []alert.EpisodeID{e.Episode}, grouping: e.Group, began: e.Alert, stated: e.Target,
+	}
+	o.order = append(o.order, e.Run)
+	o.begins(o.runs[e.Run], e.Episode)
 }
 
 // startsToLook checks that an attempt only looks if that is all that it says.
