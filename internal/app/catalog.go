@@ -32,6 +32,8 @@ func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
 		kubernetes.NewRestart(s.Clusters, now),
 		kubernetes.NewScale(s.Clusters),
 		kubernetes.NewRollback(s.Clusters),
+		kubernetes.NewSwitch(s.Clusters),
+		kubernetes.NewJob(s.Clusters),
 		kubernetes.NewEvict(s.Clusters),
 		kubernetes.NewCordon(s.Clusters),
 		kubernetes.NewDrain(s.Clusters, time.After),

@@ -34,6 +34,8 @@ const (
 	watcher   = "watcher"
 	roller    = "roller"
 	annotator = "annotator"
+	switcher  = "switcher"
+	runner    = "runner"
 	noter     = "noter"
 	raiser    = "raiser"
 )
@@ -55,18 +57,21 @@ type bed struct {
 // TestOnRealCluster has everything that needs one, so that one is enough.
 func TestOnRealCluster(t *testing.T) {
 	t.Parallel()
-	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser}, lab.User{Name: evictor}, lab.User{Name: cordoner}, lab.User{Name: drainer}, lab.User{Name: cleaner})}
+	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser}, lab.User{Name: evictor}, lab.User{Name: cordoner}, lab.User{Name: drainer}, lab.User{Name: cleaner}, lab.User{Name: switcher}, lab.User{Name: runner})}
 	b.CRDs(t, lab.Keda(), lab.VerticalAutoscaler())
 	b.allow(t, restarter, &kubernetes.Restart{})
 	b.allow(t, scaler, &kubernetes.Scale{})
 	b.allow(t, prober, &kubernetes.Rollout{})
 	b.allow(t, watcher, kubernetes.WatchOptions{})
 	b.allow(t, roller, &kubernetes.Rollback{})
+	b.allow(t, switcher, &kubernetes.Switch{})
+	b.allow(t, runner, &kubernetes.Job{})
 	b.allow(t, evictor, &kubernetes.Evict{})
 	b.allow(t, cordoner, &kubernetes.Cordon{})
 	b.allow(t, drainer, &kubernetes.Drain{})
 	b.allow(t, cleaner, &kubernetes.Cleanup{})
 	b.allow(t, annotator, &kubernetes.Annotate{})
+	b.allow(t, raiser, &kubernetes.Memory{})
 	b.allow(t, noter, kubernetes.For(&kubernetes.Annotate{}, "Deployment"))
 	for _, c := range []struct {
 		name string
@@ -114,9 +119,26 @@ func TestOnRealCluster(t *testing.T) {
 		{"cleanup spares", cleanupSpares},
 		{"cleanup of load balancers", cleanupOfBalancers},
 		{"cleanup refuses", cleanupRefuses},
+		{"memory in place conforms", resizeConforms},
+		{"memory by rollout conforms", rolloutOfMemoryConforms},
+		{"memory of each pod", resizesEachPod},
+		{"memory is taken up", resizeIsTakenUp},
+		{"memory chooses the way", memoryChoosesTheWay},
+		{"memory rolls out", memoryRollsOut},
+		{"memory refuses", memoryRefuses},
+		{"memory tells kubelets", resizeTellsKubelets},
 		{"annotate conforms", annotateConforms},
 		{"annotate of every kind", annotateEveryKind},
 		{"annotate only what it may", annotateOnlyWhatItMay},
+		{"switch conforms", switchConforms},
+		{"switch switches", switchSwitches},
+		{"switch waits for ready pods", switchWaitsForReady},
+		{"switch refuses", switchRefuses},
+		{"job conforms", jobConforms},
+		{"job runs", jobRuns},
+		{"job fails", jobFails},
+		{"job goes on", jobGoesOn},
+		{"job refuses", jobRefuses},
 		{"watch tells rollouts", watchTellsRollouts},
 		{"watch tells what is held up", watchTellsHeldUp},
 		{"watch takes no rollout for another", watchTakesNoRolloutForAnother},
