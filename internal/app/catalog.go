@@ -39,6 +39,7 @@ func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
 		kubernetes.NewDrain(s.Clusters, time.After),
 		kubernetes.NewCleanup(s.Clusters, now),
 		kubernetes.NewAnnotate(s.Clusters),
+		kubernetes.NewMemory(s.Clusters),
 		httpremediator.NewRequest(client, now),
 		exec.NewRun(s.Commands),
 		redis.NewClear(s.Redis, now),

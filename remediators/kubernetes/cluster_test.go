@@ -71,6 +71,7 @@ func TestOnRealCluster(t *testing.T) {
 	b.allow(t, drainer, &kubernetes.Drain{})
 	b.allow(t, cleaner, &kubernetes.Cleanup{})
 	b.allow(t, annotator, &kubernetes.Annotate{})
+	b.allow(t, raiser, &kubernetes.Memory{})
 	b.allow(t, noter, kubernetes.For(&kubernetes.Annotate{}, "Deployment"))
 	for _, c := range []struct {
 		name string
@@ -118,6 +119,14 @@ func TestOnRealCluster(t *testing.T) {
 		{"cleanup spares", cleanupSpares},
 		{"cleanup of load balancers", cleanupOfBalancers},
 		{"cleanup refuses", cleanupRefuses},
+		{"memory in place conforms", resizeConforms},
+		{"memory by rollout conforms", rolloutOfMemoryConforms},
+		{"memory of each pod", resizesEachPod},
+		{"memory is taken up", resizeIsTakenUp},
+		{"memory chooses the way", memoryChoosesTheWay},
+		{"memory rolls out", memoryRollsOut},
+		{"memory refuses", memoryRefuses},
+		{"memory tells kubelets", resizeTellsKubelets},
 		{"annotate conforms", annotateConforms},
 		{"annotate of every kind", annotateEveryKind},
 		{"annotate only what it may", annotateOnlyWhatItMay},
