@@ -21,6 +21,14 @@
 // status. So whoever annotates a Deployment makes a change, and can only turn a
 // proof into an unknown.
 //
+// # What leaves no proof
+//
+// What is deleted bears no mark. An eviction and a cleanup name what they delete by its
+// uid, which never comes back: made twice or late they do no more than once, so they
+// are made again where nobody knows (Idempotent). A node has no generation, and its
+// status is written all the time: what fences its cordon is the node as it is read right
+// before, and a mark, once there, says that it was made.
+//
 // Use: connect to each cluster with [Connect], collect the clients in
 // [Clusters], and hand these to [NewRestart], [NewScale], [NewRollback] and
 // [NewRollout]. [ClusterRole] makes the smallest role that they need.
