@@ -20,7 +20,7 @@ const readyWithin = 5 * time.Minute
 // startEdges opens the HTTP server last: an alert that is taken must find an
 // engine with rules.
 func (a *App) startEdges(ctx context.Context) error {
-	if !a.has(RoleReceiver) && !a.has(RoleWeb) {
+	if !a.has(RoleReceiver) && !a.has(RoleWeb) && !a.o.Config.ListenWritten {
 		return nil
 	}
 	e := echo.New()
@@ -47,7 +47,7 @@ func (a *App) startEdges(ctx context.Context) error {
 // newReceiver makes a receiver where webhooks are taken, and also where only the
 // API is served, for what it replays; nil where there is nothing to do for it.
 func (a *App) newReceiver() (*receiver.Receiver, error) {
-	if !a.has(RoleReceiver) && len(a.sources) == 0 {
+	if !a.has(RoleReceiver) && (!a.has(RoleWeb) || len(a.sources) == 0) {
 		return nil, nil
 	}
 	rx, err := receiver.New(receiver.Options{

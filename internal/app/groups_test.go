@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -74,10 +75,11 @@ func TestEachClusterIsWorkedOnByItsOwnGroup(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		start(t, folder(t, fmt.Sprintf(`bus: {url: %q, credentials: %q, domain: %s}
+		worker, _ := start(t, folder(t, fmt.Sprintf(`bus: {url: %q, credentials: %q, domain: %s}
 clusters: {%s: {kubeconfig: %q}}
 worker: {group: %s}
 `, url, keys(r.group), access.Domain, r.cluster, kubeconfig, r.group)), app.RoleWorker)
+		workerIsWatched(t, worker)
 	}
 	for _, r := range regions {
 		breaks(t, hub, r)
@@ -98,6 +100,34 @@ worker: {group: %s}
 		}
 	}
 	checkGroups(t, hub, regions)
+}
+
+// workerIsWatched has whoever runs a worker see that it is alive, ready and at work,
+// and find nothing else there.
+func workerIsWatched(t *testing.T, a *app.App) {
+	t.Helper()
+	for path, want := range map[string]int{
+		"/healthz": http.StatusOK, "/readyz": http.StatusOK, "/metrics": http.StatusOK, "/api/v1/runs": http.StatusNotFound,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.Addr().String()+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != want {
+			t.Errorf("%s: %s, %s, %v", path, resp.Status, body, err)
+		}
+		if path == "/metrics" && !strings.Contains(string(body), "paramedic_worker_busy") {
+			t.Errorf("no metrics of the worker: %s", body)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // natsWithAccounts is a NATS server that lets in the hub and some groups, and

@@ -17,15 +17,16 @@ import (
 // API in those that have the role and were told who may use it. rx replays what is
 // in quarantine; nil where it cannot be.
 func (a *App) mountWeb(e *echo.Echo, rx *receiver.Receiver) error {
-	if err := a.metrics.Register(a.bus.QuarantineCollector()); err != nil {
-		return fmt.Errorf("register the quarantine's metrics: %w", err)
-	}
 	o := web.Options{
 		Log: a.o.Logger.With("part", "web"), Now: time.Now, Metrics: a.metrics, Gatherer: a.metrics,
-		Checks: []web.Check{
-			{Name: "bus", Do: a.bus.Health},
-			{Name: "engine", Do: a.engineReady},
-		},
+		Checks: []web.Check{{Name: "bus", Do: a.bus.Health}},
+	}
+	if a.responder != nil {
+		o.Checks = append(o.Checks, web.Check{Name: "engine", Do: a.engineReady})
+		// A worker group may not look at the quarantine.
+		if err := a.metrics.Register(a.bus.QuarantineCollector()); err != nil {
+			return fmt.Errorf("register the quarantine's metrics: %w", err)
+		}
 	}
 	if a.rules != nil {
 		o.Checks = append(o.Checks, web.Check{Name: "rules", Do: func(context.Context) error { return nil }, Warn: a.rulesWarning})

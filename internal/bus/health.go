@@ -29,6 +29,15 @@ func (b *Bus) Health(ctx context.Context) error {
 	if s := b.nc.Status(); s != nats.CONNECTED {
 		return fmt.Errorf("bus connection is %s: %w", s, nats.ErrDisconnected)
 	}
+	if b.cfg.Join != "" {
+		// What a group's credentials allow says nothing of the streams.
+		ctx, cancel := b.bounded(ctx)
+		defer cancel()
+		if err := b.nc.FlushWithContext(ctx); err != nil {
+			return fmt.Errorf("a round trip on the bus: %w", err)
+		}
+		return nil
+	}
 	if b.srv != nil {
 		if err := b.serverHealth(); err != nil {
 			return err

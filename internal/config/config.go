@@ -13,6 +13,9 @@ import (
 type Config struct {
 	// Listen is the address of the HTTP server, host:port.
 	Listen string
+	// ListenWritten says that the file names the address: a process that is a worker
+	// only serves health and metrics there, and nothing otherwise.
+	ListenWritten bool
 	// TLS is nil where the server speaks plain HTTP.
 	TLS *TLS
 	// Data is the folder of the embedded bus; empty where Bus.URL is set.

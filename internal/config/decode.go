@@ -12,7 +12,7 @@ func (d *decoder) config(root field) Config {
 	c.Rules = []string{filepath.Join(d.folder, defaultRules)}
 	var data, sources, api *field
 	root.mapping(fields{
-		"listen":         func(f field) { c.Listen = f.address() },
+		"listen":         func(f field) { c.Listen, c.ListenWritten = f.address(), true },
 		"tls":            func(f field) { c.TLS = f.tls() },
 		"data":           func(f field) { c.Data, data = f.filePath(), &f },
 		"bus":            func(f field) { c.Bus = f.bus() },

@@ -10,10 +10,14 @@ import "slices"
 // is reports whether a task of the run is for the run's own target.
 func (r *Run) is(t Target) bool { return t == r.Stated || t == r.Target }
 
-// Targets are what the run works on: its own target, then those that only single
+// Targets are what the run works on: its own target, as stated while the canonical
+// one is not known, then those that only single
 // actions have, of this attempt and of those before.
 func (r *Run) Targets() []Target {
 	all := append([]Target{r.Target}, r.Also...)
+	if !r.Canonical() {
+		all[0] = r.Stated
+	}
 	for _, p := range r.Plans {
 		all = with(all, p.Target)
 	}

@@ -134,11 +134,7 @@ func (s *Server) switched(ctx context.Context, cmd engine.Command) api.Switched 
 	}
 	s.api.Engine.View(func(st *engine.State) {
 		for _, r := range st.ActiveRuns() {
-			target := r.Stated
-			if r.Canonical() {
-				target = r.Target
-			}
-			if slices.Contains(engine.Scopes(r.Rule, target), cmd.Scope) {
+			if slices.ContainsFunc(r.Targets(), func(t engine.Target) bool { return slices.Contains(engine.Scopes(r.Rule, t), cmd.Scope) }) {
 				out.ActiveRuns++
 			}
 		}
