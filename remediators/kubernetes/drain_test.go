@@ -2,6 +2,7 @@ package kubernetes_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,10 @@ func drainGoesOn(t *testing.T, b *bed) {
 	})
 	run := task("t", nodeTarget(name), "")
 	p := must(dying.Plan(t.Context(), run))(t)
-	_, err := dying.Execute(ctx, run, p)
+	_, err := dying.Execute(remediators.WithKeeper(ctx, func(kept json.RawMessage) error {
+		t.Errorf("kept %s, while a budget holds the pods", kept)
+		return nil
+	}), run, p)
 	if remediators.ClassOf(err) != engine.ClassUnknown || !strings.Contains(err.Error(), "is cordoned and 0 of its pods are evicted, but 2 were still there") ||
 		!strings.Contains(err.Error(), "two-stay needs 2 healthy pods") {
 		t.Errorf("held: %v", err)

@@ -146,7 +146,7 @@ func missing(ctx context.Context, client *Client, at engine.Target, pod string, 
 		return werr
 	}
 	for i := range *w.replicas {
-		if pod == w.meta.Name+"-"+fmt.Sprint(i) {
+		if pod == w.meta.Name+"-"+itoa(i) {
 			return remediators.Retryable(time.Second, "%s has yet to make its pod again: %w", w, err)
 		}
 	}
