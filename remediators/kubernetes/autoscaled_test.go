@@ -32,6 +32,12 @@ func (b *bed) autoscale(t *testing.T, namespace, deployment, name string, most i
 	eventually(t, "the autoscaler to look", func() bool {
 		return len(must(autoscalers.Get(t.Context(), name, metav1.GetOptions{}))(t).Status.Conditions) > 0
 	})
+	// They are looked at one after the other, and the fewer there are the sooner.
+	t.Cleanup(func() {
+		if err := autoscalers.Delete(context.WithoutCancel(t.Context()), name, metav1.DeleteOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func horizontal(deployment, name string, least, most int32) *autoscalingv2.HorizontalPodAutoscaler {

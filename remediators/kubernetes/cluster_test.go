@@ -33,6 +33,8 @@ const (
 	prober    = "prober"
 	watcher   = "watcher"
 	roller    = "roller"
+	stopper   = "stopper"
+	starter   = "starter"
 	annotator = "annotator"
 	switcher  = "switcher"
 	runner    = "runner"
@@ -57,10 +59,12 @@ type bed struct {
 // TestOnRealCluster has everything that needs one, so that one is enough.
 func TestOnRealCluster(t *testing.T) {
 	t.Parallel()
-	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser}, lab.User{Name: evictor}, lab.User{Name: cordoner}, lab.User{Name: drainer}, lab.User{Name: cleaner}, lab.User{Name: switcher}, lab.User{Name: runner})}
+	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: stopper}, lab.User{Name: starter}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser}, lab.User{Name: evictor}, lab.User{Name: cordoner}, lab.User{Name: drainer}, lab.User{Name: cleaner}, lab.User{Name: switcher}, lab.User{Name: runner})}
 	b.CRDs(t, lab.Keda(), lab.VerticalAutoscaler())
 	b.allow(t, restarter, &kubernetes.Restart{})
 	b.allow(t, scaler, &kubernetes.Scale{})
+	b.allow(t, stopper, &kubernetes.ScaleToZero{})
+	b.allow(t, starter, &kubernetes.Restore{})
 	b.allow(t, prober, &kubernetes.Rollout{})
 	b.allow(t, watcher, kubernetes.WatchOptions{})
 	b.allow(t, roller, &kubernetes.Rollback{})
@@ -85,6 +89,13 @@ func TestOnRealCluster(t *testing.T) {
 		{"scale raises an autoscaler's minimum", scaleRaisesAutoscaler},
 		{"scale raises KEDA's minimum", scaleRaisesKeda},
 		{"scale does not wait for ever", scaleDoesNotWaitForEver},
+		{"scale to zero conforms", stopConforms},
+		{"scale to zero conforms with KEDA", stopConformsWithKeda},
+		{"scale to zero conforms on a namespace", stopConformsOnNamespace},
+		{"restore conforms", restoreConforms},
+		{"scale to zero of a namespace", stopsNamespace},
+		{"scale to zero in part", stopsInPart},
+		{"scale to zero refuses", stopRefuses},
 		{"restart replaces the pods", restartReplacesPods},
 		{"restart finds the controller", restartFindsController},
 		{"restart refuses", restartRefuses},
