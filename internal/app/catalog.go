@@ -31,6 +31,8 @@ func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
 	actions, err := remediators.NewRegistry(
 		kubernetes.NewRestart(s.Clusters, now),
 		kubernetes.NewScale(s.Clusters),
+		kubernetes.NewScaleToZero(s.Clusters),
+		kubernetes.NewRestore(s.Clusters),
 		kubernetes.NewRollback(s.Clusters),
 		kubernetes.NewSwitch(s.Clusters),
 		kubernetes.NewJob(s.Clusters),
