@@ -33,13 +33,13 @@ const (
 	prober    = "prober"
 	watcher   = "watcher"
 	roller    = "roller"
-	stopper   = "stopper"
-	starter   = "starter"
 	annotator = "annotator"
 	switcher  = "switcher"
 	runner    = "runner"
 	noter     = "noter"
 	raiser    = "raiser"
+	stopper   = "stopper"
+	starter   = "starter"
 )
 
 const korea = "korea"
@@ -59,7 +59,7 @@ type bed struct {
 // TestOnRealCluster has everything that needs one, so that one is enough.
 func TestOnRealCluster(t *testing.T) {
 	t.Parallel()
-	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: stopper}, lab.User{Name: starter}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser}, lab.User{Name: evictor}, lab.User{Name: cordoner}, lab.User{Name: drainer}, lab.User{Name: cleaner}, lab.User{Name: switcher}, lab.User{Name: runner})}
+	b := &bed{Cluster: lab.Kubernetes(t, lab.User{Name: restarter}, lab.User{Name: scaler}, lab.User{Name: prober}, lab.User{Name: watcher}, lab.User{Name: roller}, lab.User{Name: annotator}, lab.User{Name: noter}, lab.User{Name: raiser}, lab.User{Name: evictor}, lab.User{Name: cordoner}, lab.User{Name: drainer}, lab.User{Name: cleaner}, lab.User{Name: switcher}, lab.User{Name: runner}, lab.User{Name: stopper}, lab.User{Name: starter})}
 	b.CRDs(t, lab.Keda(), lab.VerticalAutoscaler())
 	b.allow(t, restarter, &kubernetes.Restart{})
 	b.allow(t, scaler, &kubernetes.Scale{})
@@ -132,6 +132,9 @@ func TestOnRealCluster(t *testing.T) {
 		{"cleanup refuses", cleanupRefuses},
 		{"memory in place conforms", resizeConforms},
 		{"memory by rollout conforms", rolloutOfMemoryConforms},
+		{"memory by an autoscaler conforms", autoscalerConforms},
+		{"memory through an autoscaler", memoryThroughAutoscaler},
+		{"memory beside an autoscaler", memoryBesideAutoscaler},
 		{"memory of each pod", resizesEachPod},
 		{"memory is taken up", resizeIsTakenUp},
 		{"memory chooses the way", memoryChoosesTheWay},

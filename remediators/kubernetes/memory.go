@@ -158,9 +158,12 @@ func (p planning) choose(ctx context.Context, how string) (engine.Plan, error) {
 	return p.rollout(ctx)
 }
 
+// at is the canonical target.
+func (p planning) at() engine.Target { return p.w.target(p.task.Target.Cluster) }
+
 // plan completes one.
 func (p planning) plan(done raised, summary string, changes []engine.Change, health *engine.Health) (engine.Plan, error) {
-	done.Target = p.w.target(p.task.Target.Cluster)
+	done.Target = p.at()
 	seen, err := done.encode()
 	if err != nil {
 		return engine.Plan{}, err

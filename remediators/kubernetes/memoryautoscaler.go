@@ -151,8 +151,11 @@ func (p planning) autoscaler(ctx context.Context, v *verticalAutoscaler) (engine
 	if err := marksOf(v.Metadata.Annotations).notYet(p.task.ID, v); err != nil {
 		return engine.Plan{}, err
 	}
-	done := raised{precondition: preconditionOf(&v.Metadata), How: howAutoscaler, Autoscaler: v.Metadata.Name, Added: map[string]json.RawMessage{}}
+	done := raised{
+		precondition: preconditionOf(&v.Metadata), Target: p.at(), How: howAutoscaler, Autoscaler: v.Metadata.Name, Added: map[string]json.RawMessage{},
+	}
 	var changes []engine.Change
+	var given []raise
 	for _, r := range p.wanted {
 		at, policy, err := v.policy(r.Container)
 		if err != nil {
@@ -161,6 +164,10 @@ func (p planning) autoscaler(ctx context.Context, v *verticalAutoscaler) (engine
 		least, err := p.least(v, policy, r)
 		if err != nil {
 			return engine.Plan{}, err
+		}
+		if isAmount(policy.MinAllowed, least.RequestTo) {
+			given = append(given, least)
+			continue
 		}
 		if at < 0 || policy.ContainerName != r.Container {
 			if done.Added[r.Container], err = v.added(at, least); err != nil {
@@ -172,6 +179,11 @@ func (p planning) autoscaler(ctx context.Context, v *verticalAutoscaler) (engine
 			Field: kindVerticalAutoscaler + " " + v.Metadata.Name + ": spec.resourcePolicy.containerPolicies[" + r.Container + "].minAllowed.memory",
 			From:  orNone(least.RequestFrom), To: least.RequestTo,
 		})
+	}
+	if len(done.Containers) == 0 {
+		planned, err := p.plan(done, fmt.Sprintf("%s already requests at least %s for %s in %s", v, leastWords(given), p.w, p.task.Target.Cluster), nil, p.w.health.with(0))
+		planned.Noop = true
+		return planned, err
 	}
 	summary := fmt.Sprintf("raise the memory of %s in %s through %s, which requests at least %s from now on", p.w, p.task.Target.Cluster, v, leastWords(done.Containers))
 	// Its updater evicts up to half of the pods at once (--eviction-tolerance).
@@ -209,10 +221,7 @@ func (p planning) least(v *verticalAutoscaler, policy verticalPolicy, r raise) (
 		return raise{}, remediators.Terminal("%s: %w", r.LimitTo, err)
 	}
 	want := max(raisedRequest(request, limit, to.Value()), has)
-	switch ceiling, text := memory(policy.MaxAllowed); {
-	case want == has:
-		return raise{}, remediators.Terminal("%s already gives container %s at least %s; wait until it has, or raise max", v, r.Container, written)
-	case ceiling > 0 && want > ceiling:
+	if ceiling, text := memory(policy.MaxAllowed); ceiling > 0 && want > ceiling {
 		return raise{}, remediators.Terminal("container %s of %s needs at least %s, and %s allows at most %s (maxAllowed); raise that, or set max lower", r.Container, p.w, ofBytes(want), v, text)
 	}
 	return raise{Container: r.Container, RequestFrom: written, RequestTo: ofBytes(want)}, nil
