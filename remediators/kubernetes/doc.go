@@ -9,9 +9,9 @@
 // # What an observation can prove
 //
 // The ids of the last tasks that changed an object stand in its annotations
-// [TaskAnnotation] and [EarlierAnnotation]. Every action changes the spec, and
-// its resourceVersion lets it do so only to the generation that was planned, so
-// it makes the next one. An id that is there proves that the task was applied.
+// [TaskAnnotation] and [EarlierAnnotation]. Most actions change the spec, and
+// their resourceVersion lets them do so only to the generation that was planned, so
+// they make the next one. An id that is there proves that the task was applied.
 // An unchanged generation, or a single change that bears somebody else's hand,
 // proves that it was not, so far: a call still on its way is refused once
 // anything else is written. All else is unknown.
@@ -20,6 +20,16 @@
 // annotations, except by its controller, which writes the revision with the
 // status. So whoever annotates a Deployment makes a change, and can only turn a
 // proof into an unknown.
+//
+// An annotation alone makes no generation of most kinds: where an action writes nothing
+// else, only an object that nobody has written since proves that it did not.
+//
+// A resize of a pod takes no annotation with it. There the API server's own note of
+// whose a value is proves that it was made, in the pod's managedFields, under a field
+// manager of the task's; and an unchanged generation of the pod that it was not. The
+// mark of the workload is written last, once all of its pods are done. A task that ends
+// among them counts as not applied: to call it again does the rest, and each pod refuses
+// to be changed twice.
 //
 // # What leaves no proof
 //
@@ -30,7 +40,7 @@
 // before, and a mark, once there, says that it was made.
 //
 // Use: connect to each cluster with [Connect], collect the clients in
-// [Clusters], and hand these to [NewRestart], [NewScale], [NewRollback] and
+// [Clusters], and hand these to [NewRestart], [NewMemory], [NewAnnotate], [NewScale], [NewRollback] and
 // [NewRollout]. [ClusterRole] makes the smallest role that they need.
 //
 // # Watching rollouts
