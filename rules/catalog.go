@@ -21,13 +21,26 @@ type Catalog struct {
 	// Triggers are the kinds of trigger that the build can run. Rules with others
 	// compile, with a warning.
 	Triggers []string
-	// Groups are the worker groups of clusters, by the cluster's name: all tasks
-	// about a target there go to its group. Others go to the action's.
-	Groups map[string]string
+	// Groups are the worker groups of what targets are in.
+	Groups Groups
 }
 
-// groupOf is the worker group of a target's cluster; empty if it has none.
-func (c Catalog) groupOf(t engine.Target) string { return c.Groups[t.Cluster] }
+// Groups are worker groups by the name of a cluster, a Redis and an Azure account: all
+// tasks about a target there go to its group. Others go to the action's.
+type Groups struct{ Clusters, Redis, Azure map[string]string }
+
+// groupOf is the worker group of what a target is in; empty if it has none.
+func (c Catalog) groupOf(t engine.Target) string {
+	switch {
+	case t.Cluster != "":
+		return c.Groups.Clusters[t.Cluster]
+	case t.System == engine.SystemRedis:
+		return c.Groups.Redis[t.Name]
+	case t.System == engine.SystemAzure:
+		return c.Groups.Azure[t.Account]
+	}
+	return ""
+}
 
 // ActionSpec describes one action.
 type ActionSpec struct {

@@ -218,6 +218,7 @@ func TestTargetsOfEveryKind(t *testing.T) {
 		"{cluster: c, node: x}":                                       "kubernetes/c//Node/x",
 		"{cluster: c, persistentvolume: x}":                           "kubernetes/c//PersistentVolume/x",
 		"{http: x}":                                                   "http/x",
+		"{http: x, cluster: c}":                                       "http/c/x",
 		"{azure: a, resource: '/subscriptions/S/resourceGroups/Rg/'}": "azure/a/%2Fsubscriptions%2Fs%2Fresourcegroups%2Frg",
 	} {
 		s := set(t, "", "name: one\non: {alerts: ['alertname=\"A\"']}\nmode: observe\ntarget: "+target)

@@ -106,7 +106,7 @@ try: [{name: go, do: [{kubernetes.scale: {factor: 2}}]}]`
 		"no cluster":      {"cluster: c, ", ""},
 		"no namespace":    {"namespace: n, ", ""},
 		"a node in one":   {"deployment: d", "node: n"},
-		"an http cluster": {"namespace: n, deployment: d", "http: x"},
+		"a redis cluster": {"namespace: n, deployment: d", "redis: x"},
 		"an azure pod":    {"{cluster: c, namespace: n, deployment: d}", "{azure: a, pod: x}"},
 		"no account":      {"{cluster: c, namespace: n, deployment: d}", "{resource: /subscriptions/s}"},
 		"a unit":          {"10m", "10 minutes"},

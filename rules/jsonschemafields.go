@@ -215,6 +215,8 @@ func targetForms() []node {
 		}
 		inCluster := k.system == engine.SystemKubernetes
 		switch {
+		case k.system == engine.SystemHTTP: // it may be in a cluster
+			excludes = append(excludes, fieldNamespace)
 		case !inCluster:
 			excludes = append(excludes, "cluster", fieldNamespace)
 		case k.field == fieldNamespace:

@@ -14,7 +14,8 @@ import (
 // target is a rule's target, as stated.
 type target struct {
 	system, kind string
-	// cluster and namespace are nil outside Kubernetes, account outside Azure.
+	// cluster and namespace are nil outside Kubernetes, account outside Azure; a
+	// service that is called by HTTP may be in a cluster.
 	cluster, namespace, account, name *template
 }
 
@@ -91,21 +92,21 @@ func (c *compiler) target(f *file, in *place, n *yaml.Node) (target, bool) {
 	inNamespace := k.system == engine.SystemKubernetes && !k.clusterWide
 	ok = f.targetText(in, o.get(k.field), k.field, &t.name)
 	for _, place := range []struct {
-		field string
-		has   bool
-		into  **template
+		field      string
+		needs, may bool
+		into       **template
 	}{
-		{"cluster", k.system == engine.SystemKubernetes, &t.cluster},
-		{fieldNamespace, inNamespace, &t.namespace},
-		{fieldAzure, k.system == engine.SystemAzure, &t.account},
+		{"cluster", k.system == engine.SystemKubernetes, k.system == engine.SystemHTTP, &t.cluster},
+		{fieldNamespace, inNamespace, false, &t.namespace},
+		{fieldAzure, k.system == engine.SystemAzure, false, &t.account},
 	} {
 		value := o.get(place.field)
 		switch {
 		case place.field == k.field:
-		case place.has && value == nil:
+		case place.needs && value == nil:
 			f.errorf(n, "a %s needs its %s", k, place.field)
 			ok = false
-		case !place.has && value != nil:
+		case !place.needs && !place.may && value != nil:
 			f.errorf(o.keys[place.field], "a %s is in no %s", k, place.field)
 			ok = false
 		case value != nil:

@@ -155,12 +155,12 @@ func (a *App) startBus(ctx context.Context) error {
 }
 
 func (a *App) startTools(context.Context) error {
+	if err := a.checkReach(); err != nil {
+		return err
+	}
 	clusters := kubernetes.Clusters{}
 	for _, c := range a.o.Config.Clusters {
 		if !c.Reachable() {
-			if a.has(RoleWorker) && c.Group == a.o.Config.Worker.Group {
-				return fmt.Errorf("cluster %q: its group is %q, and this process works for that group: write how to reach the cluster, {kubeconfig: FILE, context: NAME} or {inCluster: true}", c.Name, c.Group)
-			}
 			continue
 		}
 		client, err := kubernetes.Connect(kubernetes.ClusterConfig{

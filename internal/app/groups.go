@@ -3,9 +3,12 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/tripgen/paramedic/internal/config"
 	"github.com/tripgen/paramedic/internal/engine"
@@ -28,12 +31,7 @@ func (a *App) joins() string {
 // work on clusters. It reads the files of the actions' schemas.
 func (t Tools) Configured(c *config.Config) (rules.Catalog, error) {
 	catalog := t.Catalog(ReporterNames())
-	catalog.Groups = map[string]string{}
-	for _, cluster := range c.Clusters {
-		if cluster.Group != "" {
-			catalog.Groups[cluster.Name] = cluster.Group
-		}
-	}
+	catalog.Groups = groupsOf(c)
 	for _, a := range c.Actions {
 		if _, taken := catalog.Actions[a.Name]; taken || a.Name == engine.VerifyAction {
 			return rules.Catalog{}, fmt.Errorf("action %q: this program has one of that name itself: choose another", a.Name)
@@ -50,19 +48,82 @@ func (t Tools) Configured(c *config.Config) (rules.Catalog, error) {
 	return catalog, nil
 }
 
+// groupsOf are the worker groups of what a configuration can reach, or knows that
+// others do.
+func groupsOf(c *config.Config) rules.Groups {
+	g := rules.Groups{Clusters: map[string]string{}, Redis: map[string]string{}, Azure: map[string]string{}}
+	for _, cluster := range c.Clusters {
+		g.Clusters[cluster.Name] = cluster.Group
+	}
+	for _, r := range c.Redis {
+		g.Redis[r.Name] = r.Group
+	}
+	for _, account := range c.Azure {
+		g.Azure[account.Name] = account.Group
+	}
+	return g
+}
+
+// checkReach holds that a worker can reach what its group is to work on.
+func (a *App) checkReach() error {
+	c := a.o.Config
+	own := func(group string, reachable bool) bool {
+		return a.has(RoleWorker) && group == c.Worker.Group && !reachable
+	}
+	const works = "its group is %q, and this process works for that group: write how to reach it"
+	for _, cluster := range c.Clusters {
+		if own(cluster.Group, cluster.Reachable()) {
+			return fmt.Errorf("cluster %q: "+works+", {kubeconfig: FILE, context: NAME} or {inCluster: true}", cluster.Name, cluster.Group)
+		}
+	}
+	for _, r := range c.Redis {
+		if own(r.Group, r.Reachable()) {
+			return fmt.Errorf("redis %q: "+works+", with address, sentinel or cluster", r.Name, r.Group)
+		}
+	}
+	for _, account := range c.Azure {
+		if own(account.Group, account.Reachable()) {
+			return fmt.Errorf("azure account %q: "+works+", with subscription and credential", account.Name, account.Group)
+		}
+	}
+	return nil
+}
+
+// knownGroups are the worker groups that rules can send tasks to, sorted.
+func knownGroups(c rules.Catalog) []string {
+	groups := map[string]bool{rules.DefaultGroup: true}
+	for _, of := range []map[string]string{c.Groups.Clusters, c.Groups.Redis, c.Groups.Azure} {
+		for _, group := range of {
+			groups[group] = true
+		}
+	}
+	for _, action := range c.Actions {
+		groups[action.Group] = true
+	}
+	delete(groups, "")
+	return slices.Sorted(maps.Keys(groups))
+}
+
+// checkLookers refuses rules whose probes are to be taken by a group that nobody
+// works for.
+func checkLookers(set *rules.Set, c rules.Catalog) error {
+	known := knownGroups(c)
+	var errs []error
+	for _, r := range set.Rules() {
+		for _, attempt := range r.Attempts {
+			if attempt.From != "" && !slices.Contains(known, attempt.From) {
+				errs = append(errs, fmt.Errorf("rule %s: attempt %s: from: %s is no worker group that this configuration knows, which are %s: give it to what its workers work on, as clusters: {NAME: {group: %s}}",
+					r.Name, attempt.Name, attempt.From, strings.Join(known, ", "), attempt.From))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // makeGroups makes what the workers of every group that rules can name find when
 // they join: whoever decides makes it, since a worker's credentials cannot.
 func (a *App) makeGroups(ctx context.Context) error {
-	groups := map[string]bool{rules.DefaultGroup: true}
-	for _, group := range a.catalog.Groups {
-		groups[group] = true
-	}
-	for _, action := range a.catalog.Actions {
-		if action.Group != "" {
-			groups[action.Group] = true
-		}
-	}
-	for group := range groups {
+	for _, group := range knownGroups(a.catalog) {
 		if err := a.bus.EnsureClaims(ctx, group); err != nil {
 			return err
 		}

@@ -254,16 +254,46 @@ func checkGroups(t *testing.T, hub *app.App, regions []region) {
 	}
 }
 
-// TestWhoWorksForAClusterMustReachIt: a process cannot do what it has no keys for.
-func TestWhoWorksForAClusterMustReachIt(t *testing.T) {
+// TestWhoWorksForSomethingMustReachIt: a process cannot do what it has no keys for,
+// nor wait for a group that nobody works for.
+func TestWhoWorksForSomethingMustReachIt(t *testing.T) {
 	t.Parallel()
-	dir := folder(t, "clusters: {korea: {group: seoul}}\nworker: {group: seoul}\n")
-	cfg, err := config.Load(filepath.Join(dir, "paramedic.yaml"), config.ProcessEnv())
-	if err != nil {
-		t.Fatal(err)
+	lookFrom := func(group string) string {
+		return strings.Replace(groupRules, "check:", "from: "+group+"\n          check:", 1)
 	}
-	_, err = app.Start(t.Context(), app.Options{Config: cfg, Version: "test", Logger: slog.New(slog.DiscardHandler)})
-	if err == nil || !strings.Contains(err.Error(), `"korea"`) || !strings.Contains(err.Error(), "kubeconfig") {
-		t.Errorf("started: %v", err)
+	for name, c := range map[string]struct {
+		config, rules string
+		says          []string // none: it starts
+	}{
+		"a cluster":                 {config: "clusters: {korea: {group: seoul}}\nworker: {group: seoul}\n", says: []string{`"korea"`, "kubeconfig"}},
+		"a Redis":                   {config: "redis: {cache: {group: seoul}}\nworker: {group: seoul}\n", says: []string{`redis "cache"`, "sentinel"}},
+		"an account":                {config: "azure: {theirs: {group: seoul}}\nworker: {group: seoul}\n", says: []string{`azure account "theirs"`, "subscription"}},
+		"others' Redis and account": {config: "redis: {cache: {group: tokyo}}\nazure: {theirs: {group: tokyo}}\n"},
+		"a group that is known":     {config: "clusters: {japan: {group: tokyo}}\n", rules: lookFrom("tokyo")},
+		"a group that is not":       {config: "clusters: {japan: {group: tokyo}}\n", rules: lookFrom("osaka"), says: []string{"rule restart: attempt restart: from: osaka", "default, tokyo"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := folder(t, c.config)
+			if c.rules != "" {
+				if err := os.WriteFile(filepath.Join(dir, "rules.yaml"), []byte(c.rules), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if len(c.says) == 0 {
+				start(t, dir)
+				return
+			}
+			cfg, err := config.Load(filepath.Join(dir, "paramedic.yaml"), config.ProcessEnv())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = app.Start(t.Context(), app.Options{Config: cfg, Version: "test", Logger: slog.New(slog.DiscardHandler)})
+			for _, part := range c.says {
+				if err == nil || !strings.Contains(err.Error(), part) {
+					t.Errorf("started: %v, want %q", err, part)
+				}
+			}
+		})
 	}
 }

@@ -39,7 +39,7 @@ func (a *App) admitRules(c rules.Catalog) responder.Compiler {
 		set, findings := rules.Parse(files, c)
 		err := findings.Err()
 		if err == nil {
-			if err = errors.Join(set.Runnable(c.Triggers), a.checkTriggers(set.Triggers())); err == nil {
+			if err = errors.Join(set.Runnable(c.Triggers), a.checkTriggers(set.Triggers()), checkLookers(set, c)); err == nil {
 				return set, nil
 			}
 			for _, f := range findings {

@@ -60,6 +60,9 @@ func systemsOf(c *config.Config, clusters kubernetes.Clusters, version string) (
 func azureAccounts(configured []config.AzureAccount, version string) (azure.Accounts, error) {
 	accounts := azure.Accounts{}
 	for _, c := range configured {
+		if !c.Reachable() {
+			continue
+		}
 		made := azure.AccountConfig{
 			Subscription: c.Subscription, Credential: c.Credential, Tenant: c.Tenant, ClientID: c.ClientID,
 			ClientSecret: reader(c.ClientSecret), Cloud: c.Cloud,
@@ -91,6 +94,9 @@ func reader(s config.Secret) func() (string, error) {
 func redisInstances(configured []config.Redis) (redis.Instances, error) {
 	instances := redis.Instances{}
 	for _, c := range configured {
+		if !c.Reachable() {
+			continue
+		}
 		made := redis.Config{Address: c.Address, Cluster: c.Cluster, Username: c.Username, Password: reader(c.Password), DB: c.DB}
 		if s := c.Sentinel; s != nil {
 			made.Sentinel = &redis.Sentinel{Master: s.Master, Addresses: s.Addresses, Username: s.Username, Password: reader(s.Password)}

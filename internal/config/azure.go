@@ -4,7 +4,10 @@ import "slices"
 
 // AzureAccount is one Azure subscription, and as whom Paramedic is there.
 type AzureAccount struct {
-	Name         string
+	Name string
+	// Group is the worker group that everything about it is done by; empty for each action's own. Where only that is
+	// known, others work on it.
+	Group        string
 	Subscription string
 	// Credential is one of [AzureCredentials].
 	Credential string
@@ -17,6 +20,9 @@ type AzureAccount struct {
 	// Private is a cloud of one's own, such as Azure Stack Hub; nil for one of Microsoft's.
 	Private *AzureCloud
 }
+
+// Reachable reports whether this process knows how to reach the account.
+func (a AzureAccount) Reachable() bool { return a.Subscription != "" }
 
 // AzureCloud is where a cloud is that Microsoft does not run. Endpoint is its Resource Manager's URL, Authority that of
 // its sign-in, and Audience what tokens for the first are issued for. CA is the path of a PEM file of authorities; empty
@@ -55,8 +61,12 @@ func (f field) azureAccount(name string) AzureAccount {
 		"clientID":     func(f field) { a.ClientID, identity["clientID"] = f.guid("the application (client) id"), f },
 		"clientSecret": func(f field) { a.ClientSecret, identity["clientSecret"] = f.secret(), f },
 		"cloud":        func(f field) { a.Cloud, a.Private = f.azureCloud() },
+		"group":        func(f field) { a.Group = f.group() },
 	}) {
 		return a
+	}
+	if a.Group != "" && f.only("group") {
+		return a // others reach it
 	}
 	if f.lacks("subscription") {
 		f.bad("the account has no subscription: write the subscription's id")

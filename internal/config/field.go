@@ -214,6 +214,9 @@ func (f field) lacks(keys ...string) bool {
 	return slices.ContainsFunc(keys, func(key string) bool { return !f.has(key) })
 }
 
+// only reports whether a mapping has this key, and no other.
+func (f field) only(key string) bool { return f.has(key) && len(f.node.Content) == 2 }
+
 func (f field) isNull() bool { return f.node.Kind == yaml.ScalarNode && f.node.ShortTag() == "!!null" }
 
 // text is a string that is not empty. Numbers and other scalars are not taken for text: 1e3 and yes are not what they

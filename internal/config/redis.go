@@ -2,9 +2,12 @@ package config
 
 import "go.yaml.in/yaml/v3"
 
-// Redis is how to reach one Redis: one server, the primary that sentinels name, or a cluster.
+// Redis is how to reach one Redis: one server, the primary that sentinels name, or a cluster. Where only its group is
+// known, others work on it.
 type Redis struct {
 	Name string
+	// Group is the worker group that everything about it is done by; empty for each action's own.
+	Group string
 	// Address is one server's, host:port; empty where Sentinel or Cluster is set.
 	Address  string
 	Sentinel *RedisSentinel
@@ -18,6 +21,9 @@ type Redis struct {
 	// TLS is nil for connections in clear.
 	TLS *RedisTLS
 }
+
+// Reachable reports whether this process knows how to reach it.
+func (r Redis) Reachable() bool { return r.Address != "" || r.Sentinel != nil || len(r.Cluster) > 0 }
 
 // RedisSentinel says whom to ask for the primary, and what they call it.
 type RedisSentinel struct {
@@ -54,6 +60,7 @@ func (f field) redisInstance(name string) Redis {
 		"password": func(f field) { r.Password = f.secret() },
 		"db":       func(f field) { r.DB = f.integer(0, maxRedisDB) },
 		"tls":      func(f field) { r.TLS = f.redisTLS() },
+		"group":    func(f field) { r.Group = f.group() },
 	}) {
 		return r
 	}
@@ -64,8 +71,9 @@ func (f field) redisInstance(name string) Redis {
 		}
 	}
 	switch {
+	case ways == 0 && r.Group != "" && f.only("group"): // others reach it
 	case ways != 1:
-		f.bad("exactly one of address, sentinel and cluster says where it is, and there are %d: write one, such as address: redis:6379", ways)
+		f.bad("exactly one of address, sentinel and cluster says where it is, and there are %d: write one, such as address: redis:6379, or only the group that works on it", ways)
 	case r.DB != 0 && f.has("cluster"):
 		f.bad("a cluster has database 0 only: remove db")
 	case r.Username != "" && !r.Password.IsSet():

@@ -12,7 +12,8 @@ type Target struct {
 	// System names the family of remediators that can mend it: "kubernetes",
 	// "http", "azure".
 	System string `json:"system"`
-	// Cluster is a configured cluster's name; empty outside Kubernetes.
+	// Cluster is a configured cluster's name; for "http", the one in which the
+	// service is, if it is in one; empty elsewhere.
 	Cluster string `json:"cluster,omitempty"`
 	// Account is a configured Azure account's name; empty outside Azure.
 	Account string `json:"account,omitempty"`
@@ -28,7 +29,8 @@ type Target struct {
 // String is the canonical form, such as
 // kubernetes/korea/production/Deployment/profile-service, or, for a kind without
 // a namespace, kubernetes/korea//Node/worker-1; for Azure, azure/default and the
-// escaped id. Parts are escaped, so no two targets share a form.
+// escaped id; http/shop, or in a cluster http/korea/shop. Parts are escaped, so no
+// two targets share a form.
 func (t Target) String() string {
 	parts := []string{t.System}
 	switch t.System {
@@ -36,6 +38,10 @@ func (t Target) String() string {
 		parts = append(parts, t.Cluster, t.Namespace, t.Kind)
 	case SystemAzure:
 		parts = append(parts, t.Account)
+	case SystemHTTP:
+		if t.Cluster != "" {
+			parts = append(parts, t.Cluster)
+		}
 	}
 	parts = append(parts, t.Name)
 	for i, p := range parts {
@@ -64,6 +70,8 @@ func (t Target) Validate() error {
 		return fmt.Errorf("target %q: the account must be given", t.String())
 	case t.System == SystemAzure && (!strings.HasPrefix(t.Name, "/subscriptions/") || t.Name != strings.ToLower(t.Name)):
 		return fmt.Errorf("target %q: want the resource's id, /subscriptions/..., in small letters", t.String())
+	case t.Cluster != "" && t.System != SystemKubernetes && t.System != SystemHTTP:
+		return fmt.Errorf("target %q: a target of %s is in no cluster", t.String(), t.System)
 	case t.System != SystemKubernetes:
 	case t.clusterScoped() && t.Namespace != "":
 		return fmt.Errorf("target %q: a %s is in no namespace", t.String(), t.Kind)

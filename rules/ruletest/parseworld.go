@@ -124,6 +124,8 @@ func parseTarget(s string) (engine.Target, bool) {
 		t = engine.Target{System: parts[0], Cluster: parts[1], Namespace: parts[2], Kind: parts[3], Name: parts[4]}
 	case parts[0] == engine.SystemAzure && len(parts) == 3:
 		t = engine.Target{System: parts[0], Account: parts[1], Name: parts[2]}
+	case parts[0] == engine.SystemHTTP && len(parts) == 3:
+		t = engine.Target{System: parts[0], Cluster: parts[1], Name: parts[2]}
 	case len(parts) == 2:
 		t = engine.Target{System: parts[0], Name: parts[1]}
 	}
