@@ -65,6 +65,7 @@ func NewTools(s Systems, now func() time.Time, version string) (Tools, error) {
 	}
 	probers, err := verify.NewRegistry(
 		kubernetes.NewRollout(s.Clusters),
+		kubernetes.NewReplicas(s.Clusters),
 		httpremediator.NewProbe(client, now),
 		httpremediator.NewCompare(client),
 		tcp.NewProbe(),

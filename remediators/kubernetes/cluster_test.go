@@ -109,6 +109,7 @@ func TestOnRealCluster(t *testing.T) {
 		{"scale undoes only what it shows", scaleUndoesWhatItShows},
 		{"plans tell health", plansTellHealth},
 		{"rollout", rollouts},
+		{"replicas ready", replicasReady},
 		{"rollback conforms", rollbackConforms},
 		{"rollback conforms on a DaemonSet", rollbackConformsOnDaemonSet},
 		{"rollback goes back", rollbackGoesBack},
