@@ -172,6 +172,7 @@ func cleanupOfVolumes(t *testing.T, b *bed) {
 		t.Errorf("%+v, %+v, %v", p, o, err)
 	}
 	got := b.volumes(t, namespace)
+	slices.Sort(stays)
 	if slices.Sort(got); !slices.Equal(got, stays) || len(b.volumes(t, elsewhere)) != 1 {
 		t.Errorf("%v stay, want %v", got, stays)
 	}
@@ -208,6 +209,7 @@ func cleanupSpares(t *testing.T, b *bed) {
 		})
 	}
 	all := []string{b.volume(t, namespace, nil), b.volume(t, namespace, nil), b.volume(t, namespace, nil), b.volume(t, namespace, nil)}
+	slices.Sort(all) // as a plan does
 	const params = `{"what": "volumes", "olderThan": "1d", "max": 9}`
 	_, o, err := cleanup(t, c, namespace, params, func(engine.Plan) {
 		keep(all[1])
