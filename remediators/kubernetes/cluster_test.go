@@ -89,6 +89,8 @@ func TestOnRealCluster(t *testing.T) {
 		{"scale raises an autoscaler's minimum", scaleRaisesAutoscaler},
 		{"scale raises KEDA's minimum", scaleRaisesKeda},
 		{"scale does not wait for ever", scaleDoesNotWaitForEver},
+		{"scale respects disruption budgets", scaleRespectsBudgets},
+		{"scale respects quotas", scaleRespectsQuotas},
 		{"scale to zero conforms", stopConforms},
 		{"scale to zero conforms with KEDA", stopConformsWithKeda},
 		{"scale to zero conforms on a namespace", stopConformsOnNamespace},

@@ -63,7 +63,7 @@ func (f flip) isBack(at engine.Target, meta *metav1.ObjectMeta, now setting, tas
 		return false, remediators.Terminal("%s is not put back: it is another one of the same name", at)
 	case meta.DeletionTimestamp != nil:
 		return false, remediators.Terminal("%s is being deleted", at)
-	case marks.has(task+undoSuffix), !marks.has(task) && now == f.From:
+	case marks.has(task + undoSuffix), !marks.has(task) && now == f.From:
 		return true, nil
 	case now.Value != f.To.Value:
 		return false, remediators.PlanChanged("%s is not put back: its %s was changed since, from the %q that was written to %q", at, f.field(), f.To.Value, now.Value)

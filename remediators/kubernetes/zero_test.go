@@ -289,7 +289,7 @@ func stopsInPart(t *testing.T, b *bed) {
 	}
 
 	// Of the third, the outcome is open.
-	run, p = task("third", at, ""), engine.Plan{}
+	run = task("third", at, "")
 	for try := 1; ; try++ {
 		p = must(z.Plan(t.Context(), run))(t)
 		b.setReplicas(t, namespace, names[2], 1+try)

@@ -57,7 +57,8 @@ func survey(ctx context.Context, client *Client, t engine.Task, e exceptions) (s
 	if err != nil {
 		return scene{}, err
 	}
-	return s, s.add(autoscalers, w, t)
+	err = s.add(autoscalers, w, t)
+	return s, err
 }
 
 func surveyNamespace(ctx context.Context, client *Client, t engine.Task, e exceptions) (scene, error) {
