@@ -18,7 +18,7 @@ func amounts(text string) corev1.ResourceList {
 		return nil
 	}
 	list := corev1.ResourceList{}
-	for _, one := range strings.Fields(text) {
+	for one := range strings.FieldsSeq(text) {
 		name, n, _ := strings.Cut(one, "=")
 		list[corev1.ResourceName(name)] = resource.MustParse(n)
 	}
@@ -54,8 +54,10 @@ func TestQuotaUsage(t *testing.T) {
 		ranges []corev1.LimitRange
 		want   string
 	}{
-		{"containers together", pod(container("a", "cpu=1 memory=1Gi", "cpu=2"), container("b", "cpu=500m", "cpu=1")), nil,
-			"cpu=1500m requests.cpu=1500m limits.cpu=3 memory=1Gi requests.memory=1Gi"},
+		{
+			"containers together", pod(container("a", "cpu=1 memory=1Gi", "cpu=2"), container("b", "cpu=500m", "cpu=1")), nil,
+			"cpu=1500m requests.cpu=1500m limits.cpu=3 memory=1Gi requests.memory=1Gi",
+		},
 		{"starting takes more", starting, nil, "requests.cpu=2100m requests.memory=1152Mi limits.memory=2176Mi"},
 		{"a limit is a request", pod(container("a", "", "memory=1Gi")), nil, "requests.memory=1Gi limits.memory=1Gi"},
 		{"defaults", pod(container("a", "", ""), container("b", "cpu=2", "cpu=3")), ranges, "requests.cpu=2200m limits.cpu=4 requests.memory=512Mi limits.memory=1Gi"},
