@@ -51,16 +51,18 @@ func Build(ctx context.Context, folder string) (string, error) {
 	return program, nil
 }
 
-// Options say how to run Paramedic. All are required.
+// Options say how to run Paramedic.
 type Options struct {
 	// Program is the path that Build returned.
 	Program string
-	// Folder takes its files. It must exist.
+	// Folder takes its files. It must exist. One that was killed is started again in the same.
 	Folder string
-	// Clusters are the kubeconfigs by the names that rules call them.
+	// Clusters are the kubeconfigs by the names that rules call them; there may be none.
 	Clusters map[string]string
 	// Rules is a rule file.
 	Rules []byte
+	// Config is more of its configuration; it may be empty.
+	Config string
 }
 
 // Paramedic is a running one.
@@ -92,6 +94,7 @@ func Start(ctx context.Context, o Options) (_ *Paramedic, err error) {
 	if err != nil {
 		return nil, err
 	}
+	config = append(config, o.Config...)
 	file := filepath.Join(o.Folder, "paramedic.yaml")
 	for path, text := range map[string][]byte{
 		file: config, filepath.Join(o.Folder, "rules.yaml"): o.Rules,
@@ -134,8 +137,10 @@ sources:
   - {name: alertmanager, type: alertmanager, auth: {bearer: {file: webhook.token}}}
 api:
   auth: {tokens: [{name: operator, role: operator, token: {file: operator.token}}]}
-clusters:
 `)
+	if len(clusters) > 0 {
+		b.WriteString("clusters:\n")
+	}
 	for name, kubeconfig := range clusters {
 		path, err := json.Marshal(kubeconfig) // JSON is YAML, whatever the path
 		if err != nil {
@@ -170,6 +175,18 @@ func (p *Paramedic) Stop() error {
 	}
 	if p.err != nil {
 		return fmt.Errorf("paramedic ended badly: %w", p.err)
+	}
+	return nil
+}
+
+// Kill ends it at once, as kill -9 does, and returns once it is dead. Stop then has nothing to do.
+func (p *Paramedic) Kill() error {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill paramedic: %w", err)
+	}
+	<-p.done
+	if ended, ok := errors.AsType[*exec.ExitError](p.err); ok && !ended.Exited() {
+		p.err = nil // by the signal, as it was to
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ const promoteSchema = `{
     "force": {"type": "boolean", "default": false, "description": "Also where the old primary answers, so that there are two until somebody stops it."},
     "maxLag": {"type": "integer", "minimum": 0, "default": 65536, "description": "With force: how many bytes of the old primary's stream the replica may lack."},
     "maxLinkDown": {"type": "string", "default": "15m", "description": "How long the replica may have been without its primary: what that took in meanwhile is lost."},
-    "repoint": {"type": "array", "items": {"type": "string", "minLength": 1}, "uniqueItems": true, "description": "Other configured replicas of the old primary, which are to follow the new one."}
+    "repoint": {"type": "array", "items": {"type": "string", "minLength": 1}, "uniqueItems": true, "description": "Other configured replicas of the old primary, which are to follow the new one. With force also the old primary itself: what it takes in from then on is lost."}
   }
 }`
 
@@ -143,10 +143,13 @@ func (p *Promote) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) 
 	if err != nil {
 		return engine.Plan{}, err
 	}
+	replaced := false // the old primary becomes a replica
 	for _, name := range params.Repoint {
-		if err := p.follows(ctx, name, seen.Of); err != nil {
+		old, err := p.follows(ctx, i, name, seen)
+		if err != nil {
 			return engine.Plan{}, err
 		}
+		replaced = replaced || old
 	}
 	precondition, err := seen.encode()
 	if err != nil {
@@ -158,7 +161,10 @@ func (p *Promote) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) 
 		Changes:      []engine.Change{{Field: "role", From: "replica of " + seen.Of, To: "primary"}},
 		Precondition: precondition,
 	}
-	if seen.Alive {
+	switch {
+	case replaced:
+		plan.Summary = fmt.Sprintf("make %s, at %s, a primary in place of its own, %s", target.Name, s.address, seen.Of)
+	case seen.Alive:
 		plan.Summary = fmt.Sprintf("make %s, at %s, a primary beside its own, %s, which answers: there will be two", target.Name, s.address, seen.Of)
 	}
 	if len(params.Repoint) > 0 {
@@ -167,21 +173,36 @@ func (p *Promote) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) 
 	return plan, nil
 }
 
-// follows holds that another instance is a replica of the same primary.
-func (p *Promote) follows(ctx context.Context, name, of string) error {
+// follows holds that another instance is a replica of the same primary, or that
+// primary itself, where it is there, and says if it is that.
+func (p *Promote) follows(ctx context.Context, i *Instance, name string, seen before) (old bool, err error) {
 	_, s, err := standalone(p.instances, engine.Target{System: engine.SystemRedis, Name: name})
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer closed(s)
 	now, err := s.state(ctx)
 	switch {
 	case err != nil:
-		return err
-	case now.primary() || now.master() != of:
-		return remediators.Terminal("repoint: %s is %s, not a replica of %s", name, now, of)
+		return false, err
+	case !now.primary() && now.master() == seen.Of:
+		return false, nil
+	case !now.primary() || !seen.Alive:
+		return false, remediators.Terminal("repoint: %s is %s, not a replica of %s", name, now, seen.Of)
 	}
-	return nil
+	primary, err := i.open(seen.Of)
+	if err != nil {
+		return false, err
+	}
+	defer closed(primary)
+	there, err := primary.state(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case there["run_id"] != now["run_id"]:
+		return false, remediators.Terminal("repoint: %s is a primary of its own, neither %s nor a replica of that", name, seen.Of)
+	}
+	return true, nil
 }
 
 // Execute implements [remediators.Remediator]. It judges once more, right before.

@@ -158,6 +158,33 @@ func TestPromoteRefuses(t *testing.T) {
 }
 
 // TestPromoteMindsTheLag has a replica whose link is up and that does not keep up.
+// Both change places: the old primary is there, and becomes a replica.
+func TestPromoteSwitchesOver(t *testing.T) {
+	t.Parallel()
+	primary, a, b, _ := trio(t)
+	primary.fill(t, "k", 10, 0)
+	eventually(t, "a and b have the keys", func() bool { return a.size(t) == 10 && b.size(t) == 10 })
+	stranger := boxOf(t)
+	promote := redis.NewPromote(redis.Instances{
+		"old": at(t, primary.Address()), "a": at(t, a.Address()), "b": at(t, b.Address()), "stranger": at(t, stranger.Address()),
+	})
+	_, err := promote.Plan(t.Context(), task("a", `{"force": true, "repoint": ["stranger"]}`))
+	wantClass(t, err, engine.ClassTerminal, "stranger is a primary of its own, neither "+primary.Address())
+	one := task("a", `{"force": true, "repoint": ["old", "b"]}`)
+	if p := must(promote.Plan(t.Context(), one))(t); !strings.HasSuffix(p.Summary, "a primary in place of its own, "+primary.Address()+"; have old, b follow it") {
+		t.Errorf("plan %q", p.Summary)
+	}
+	o := must(done(t.Context(), t, promote, one))(t)
+	if !strings.HasSuffix(o.Summary, "; old follows it; b follows it") {
+		t.Errorf("outcome %q", o.Summary)
+	}
+	primary.inStep(t, a)
+	b.inStep(t, a)
+	if a.info(t, "role") != "master" || a.size(t) != 10 || primary.size(t) != 10 {
+		t.Errorf("a is %s with %d keys, the old primary has %d", a.info(t, "role"), a.size(t), primary.size(t))
+	}
+}
+
 func TestPromoteMindsTheLag(t *testing.T) {
 	t.Parallel()
 	primary, a, _, promote := trio(t)

@@ -137,6 +137,27 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// What the activity log tells, who observes a call without an answer believes.
+func TestTheActivityLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.steps()[0]
+	w.Next(s.kind, lab.Fault{At: lab.Applied, Cut: true})
+	p, err := s.action.Plan(t.Context(), s.task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.action.Execute(t.Context(), s.task, p); remediators.ClassOf(err) != engine.ClassUnknown {
+		t.Fatal(err)
+	}
+	for _, want := range []engine.Effect{engine.Unknown, engine.Applied} {
+		if effect, err := s.action.Observe(t.Context(), s.task, p); effect != want || err != nil {
+			t.Errorf("%s, %v, want %s", effect, err, want)
+		}
+		w.PromptLog()
+	}
+}
+
 func TestAFaultIsDoneAtItsMoment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -45,6 +45,7 @@ type Cloud struct {
 	effects    map[Kind]int
 	changes    []Change
 	refused    []string
+	prompt     bool // the activity log is
 }
 
 // Change is one that was asked for, in the order in which they were made or refused.

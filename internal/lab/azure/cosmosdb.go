@@ -72,11 +72,11 @@ func (a *account) serve(r request) (answer, *change, error) {
 	if len(to) != len(a.regions) {
 		return answer{}, nil, strangef("the policies %v leave one of the regions %v out", asked.Policies, a.regions)
 	}
-	return answer{}, &change{kind: FailoverChange, apply: func(ends string) (answer, bool) {
+	return answer{}, &change{kind: FailoverChange, apply: func(f Fault) (answer, bool) {
 		if a.pass(); a.doing != nil {
 			return refusal(http.StatusConflict, "PreconditionFailed", "There is already an operation in progress."), false
 		}
-		a.doing = a.cloud.begin(a.version(), ends, func() { a.regions = to })
+		a.doing = a.cloud.begin(a.version(), f, func() { a.regions = to })
 		return a.doing.accepted(), true
 	}}, nil
 }

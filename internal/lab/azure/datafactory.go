@@ -37,18 +37,18 @@ func (r *pipelineRun) status() string {
 	return r.ends
 }
 
-func (f *factory) serve(r request) (answer, *change, error) {
+func (d *factory) serve(r request) (answer, *change, error) {
 	kind, rest, _ := strings.Cut(r.rest, "/")
 	name, verb, _ := strings.Cut(rest, "/")
 	switch {
 	case r.rest == "queryPipelineRuns" && r.method == http.MethodPost:
 		runs := []any{}
-		for _, each := range f.runs {
+		for _, each := range d.runs {
 			runs = append(runs, each.shown())
 		}
 		return answer{status: http.StatusOK, body: map[string]any{"value": runs}}, nil, nil
 	case strings.EqualFold(kind, "pipelineruns") && r.method == http.MethodGet:
-		for _, each := range f.runs {
+		for _, each := range d.runs {
 			if each.id == rest {
 				return answer{status: http.StatusOK, body: each.shown()}, nil, nil
 			}
@@ -57,7 +57,7 @@ func (f *factory) serve(r request) (answer, *change, error) {
 	case !strings.EqualFold(kind, "pipelines"):
 		return answer{}, nil, strangef("a factory knows no %s %q", r.method, r.rest)
 	}
-	declared, spelt := f.pipeline(name)
+	declared, spelt := d.pipeline(name)
 	switch {
 	case spelt == "":
 		return refusal(http.StatusNotFound, "PipelineNotFound", "there is no pipeline %s", name), nil, nil
@@ -79,22 +79,23 @@ func (f *factory) serve(r request) (answer, *change, error) {
 			return answer{}, nil, strangef("the pipeline declares no parameter %q", p)
 		}
 	}
-	return answer{}, &change{kind: PipelineRun, apply: func(ends string) (answer, bool) {
+	return answer{}, &change{kind: PipelineRun, apply: func(f Fault) (answer, bool) {
+		ends := f.Ends
 		if ends == "" {
 			ends = succeeded
 		}
 		run := &pipelineRun{
-			id: fmt.Sprintf("00000000-0000-4000-9000-%012d", len(f.runs)+1), pipeline: spelt, parameters: parameters,
+			id: fmt.Sprintf("00000000-0000-4000-9000-%012d", len(d.runs)+1), pipeline: spelt, parameters: parameters,
 			until: time.Now().Add(operationTakes), ends: ends,
 		}
-		f.runs = append(f.runs, run)
+		d.runs = append(d.runs, run)
 		return answer{status: http.StatusOK, body: map[string]any{"runId": run.id}}, true
 	}}, nil
 }
 
 // pipeline finds one by its name in any letters, and gives its own spelling.
-func (f *factory) pipeline(name string) (parameters []string, spelt string) {
-	for each, declared := range f.pipelines {
+func (d *factory) pipeline(name string) (parameters []string, spelt string) {
+	for each, declared := range d.pipelines {
 		if strings.EqualFold(each, name) {
 			return declared, each
 		}

@@ -75,7 +75,7 @@ func (r *record) serve(q request) (answer, *change, error) {
 	if len(addresses) == 0 || to.TTL < 1 {
 		return answer{}, nil, strangef("a record set of %d addresses with ttl %d", len(addresses), to.TTL)
 	}
-	return answer{}, &change{kind: RecordChange, apply: func(string) (answer, bool) {
+	return answer{}, &change{kind: RecordChange, apply: func(Fault) (answer, bool) {
 		if q.ifMatch != r.etag() {
 			return refusal(http.StatusPreconditionFailed, "PreconditionFailed", "The condition '%s' in the If-Match header was not satisfied.", q.ifMatch), false
 		}

@@ -26,6 +26,8 @@ const (
 	Applied
 	// Answered is when the answer was sent.
 	Answered
+	// Followed is when an operation that was accepted is first asked for its end.
+	Followed
 )
 
 // Fault is what happens to one change.

@@ -14,17 +14,23 @@ type operation struct {
 	ends         string
 	// then makes the change, once.
 	then func()
+	// fault is what happens when it is followed, once.
+	fault Fault
 }
 
 const operations = "/subscriptions/" + Subscription + "/providers/Microsoft.DocumentDB/locations/koreacentral/"
 
 // begin accepts a change. The lock is held.
-func (c *Cloud) begin(version, ends string, then func()) *operation {
+func (c *Cloud) begin(version string, f Fault, then func()) *operation {
+	ends := f.Ends
 	if ends == "" {
 		ends = succeeded
 	}
 	id := fmt.Sprintf("00000000-0000-4000-8000-%012d", len(c.operations)+1)
-	o := &operation{url: c.url + operations + "%s/" + id + "?api-version=" + version, version: version, until: time.Now().Add(operationTakes), ends: ends, then: then}
+	o := &operation{
+		url: c.url + operations + "%s/" + id + "?api-version=" + version, version: version,
+		until: time.Now().Add(operationTakes), ends: ends, then: then, fault: f,
+	}
 	c.operations[id] = o
 	return o
 }
@@ -57,10 +63,12 @@ func (c *Cloud) followed(r *http.Request) (answer, bool) {
 	c.mu.Lock()
 	o := c.operations[id]
 	status := ""
+	var fault Fault
 	if o != nil {
-		status = o.status()
+		status, fault, o.fault = o.status(), o.fault, Fault{}
 	}
 	c.mu.Unlock()
+	fault.happens(Followed)
 	switch {
 	case r.Header.Get("Authorization") != "Bearer "+c.token:
 		return c.strange(r, strangef("the token is none of ours")), true

@@ -27,10 +27,11 @@ type resource interface {
 	serve(r request) (answer, *change, error)
 }
 
-// change is one that was asked for in the right form. Apply makes it, or refuses, and says whether it was made.
+// change is one that was asked for in the right form. Apply makes it, or refuses, and says whether it was made;
+// of the fault it looks at what comes after the answer.
 type change struct {
 	kind  Kind
-	apply func(ends string) (a answer, made bool)
+	apply func(f Fault) (a answer, made bool)
 }
 
 // ServeHTTP implements [http.Handler] for Entra and Resource Manager, which share the address.
@@ -44,6 +45,10 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if a, ok := c.followed(r); ok {
+		a.write(w)
+		return
+	}
+	if a, ok := c.activity(r); ok {
 		a.write(w)
 		return
 	}
@@ -133,7 +138,7 @@ func (c *Cloud) make(w http.ResponseWriter, r *http.Request, asked change) {
 	}
 	fault.happens(Arrived)
 	c.mu.Lock()
-	a, made := asked.apply(fault.Ends)
+	a, made := asked.apply(fault)
 	c.mu.Unlock()
 	c.note(r, asked.kind, a, made)
 	fault.happens(Applied)

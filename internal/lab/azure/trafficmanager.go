@@ -124,7 +124,7 @@ func (p *profile) serve(r request) (answer, *change, error) {
 	case to.Status == "" && to.Weight == 0:
 		return answer{}, nil, strangef("nothing is to be changed")
 	}
-	return answer{}, &change{kind: EndpointChange, apply: func(string) (answer, bool) {
+	return answer{}, &change{kind: EndpointChange, apply: func(Fault) (answer, bool) {
 		e := p.endpoint(name)
 		if to.Status != "" {
 			e.Status = to.Status
