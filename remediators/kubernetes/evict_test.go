@@ -61,7 +61,7 @@ func ready(pod *corev1.Pod) bool {
 func (b *bed) budget(t *testing.T, namespace, name, app string, least int, allowed int32) {
 	t.Helper()
 	budgets := b.Client().PolicyV1().PodDisruptionBudgets(namespace)
-	stay := intstr.FromInt32(int32(least)) //nolint:gosec // a handful
+	stay := intstr.FromInt32(int32(least))
 	must(budgets.Create(t.Context(), &policyv1.PodDisruptionBudget{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: &stay, Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": app}}},

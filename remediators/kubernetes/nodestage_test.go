@@ -154,9 +154,13 @@ func TestDrainStopsAtMaxPods(t *testing.T) {
 	s, clusters := open(t, podOf("a"))
 	run := drainTask(`{"maxPods": 2}`)
 	more := 0
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	d := NewDrain(clusters, func(time.Duration) <-chan time.Time {
 		s.end()
-		more++
+		if more++; more == 9 {
+			stop() // or it would never end
+		}
 		s.pods = append(s.pods, podOf(fmt.Sprint("late", more)))
 		now := make(chan time.Time, 1)
 		now <- time.Time{}
@@ -167,7 +171,7 @@ func TestDrainStopsAtMaxPods(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = d.Execute(t.Context(), run, engine.Plan{Target: run.Target, Precondition: raw})
+	_, err = d.Execute(ctx, run, engine.Plan{Target: run.Target, Precondition: raw})
 	if remediators.ClassOf(err) != engine.ClassUnknown || !strings.Contains(err.Error(), "2 of its pods are evicted") || !slices.Equal(s.evicted, []string{"a", "late1"}) {
 		t.Errorf("%v, evicted %v", err, s.evicted)
 	}
