@@ -63,6 +63,10 @@ type Options struct {
 	Rules []byte
 	// Config is more of its configuration; it may be empty.
 	Config string
+	// Bus is the line of its configuration that says where the bus is; empty for one of its own, in Folder.
+	Bus string
+	// Roles are those of one that has not all; such a one has no source, no rules, and nobody who may use its API.
+	Roles string
 }
 
 // Paramedic is a running one.
@@ -90,11 +94,10 @@ func Start(ctx context.Context, o Options) (_ *Paramedic, err error) {
 		log: &logReader{serving: make(chan string, 1)}, done: make(chan struct{}),
 	}
 	operator := rand.Text()
-	config, err := configuration(o.Clusters)
+	config, err := o.configuration()
 	if err != nil {
 		return nil, err
 	}
-	config = append(config, o.Config...)
 	file := filepath.Join(o.Folder, "paramedic.yaml")
 	for path, text := range map[string][]byte{
 		file: config, filepath.Join(o.Folder, "rules.yaml"): o.Rules,
@@ -104,7 +107,11 @@ func Start(ctx context.Context, o Options) (_ *Paramedic, err error) {
 			return nil, fmt.Errorf("paramedic's files: %w", err)
 		}
 	}
-	p.cmd = exec.Command(o.Program, "serve", "--config", file) //nolint:gosec,noctx // the program just built; Stop ends it in order
+	args := []string{"serve", "--config", file}
+	if o.Roles != "" {
+		args = append(args, "--roles", o.Roles)
+	}
+	p.cmd = exec.Command(o.Program, args...) //nolint:gosec,noctx // the program just built; Stop ends it in order
 	p.cmd.Stderr = p.log
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start paramedic: %w", err)
@@ -128,26 +135,33 @@ func Start(ctx context.Context, o Options) (_ *Paramedic, err error) {
 }
 
 // configuration is the file that a person would write.
-func configuration(clusters map[string]string) ([]byte, error) {
+func (o Options) configuration() ([]byte, error) {
 	var b bytes.Buffer
-	b.WriteString(`listen: 127.0.0.1:0
-data: data
-rules: [rules.yaml]
+	b.WriteString("listen: 127.0.0.1:0\n")
+	if o.Bus != "" {
+		b.WriteString(o.Bus + "\n")
+	} else {
+		b.WriteString("data: data\n")
+	}
+	if o.Roles == "" {
+		b.WriteString(`rules: [rules.yaml]
 sources:
   - {name: alertmanager, type: alertmanager, auth: {bearer: {file: webhook.token}}}
 api:
   auth: {tokens: [{name: operator, role: operator, token: {file: operator.token}}]}
 `)
-	if len(clusters) > 0 {
+	}
+	if len(o.Clusters) > 0 {
 		b.WriteString("clusters:\n")
 	}
-	for name, kubeconfig := range clusters {
+	for name, kubeconfig := range o.Clusters {
 		path, err := json.Marshal(kubeconfig) // JSON is YAML, whatever the path
 		if err != nil {
 			return nil, fmt.Errorf("path of a kubeconfig: %w", err)
 		}
 		fmt.Fprintf(&b, "  %s: {kubeconfig: %s}\n", name, path)
 	}
+	b.WriteString(o.Config)
 	return b.Bytes(), nil
 }
 

@@ -13,16 +13,36 @@ import (
 	"github.com/tripgen/paramedic/internal/lab/azure"
 )
 
-// TestThereAndBack fails over, fills Korea from Japan once it is well, and fails back: then everything is as it was.
-func TestThereAndBack(t *testing.T) {
+// program is the path of the built one.
+type program string
+
+// TestFailover builds the program once, and lets all of it happen at the same time.
+func TestFailover(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), scenarioWithin)
-	defer cancel()
-	program, err := e2e.Build(ctx, t.TempDir())
+	built, err := e2e.Build(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := startWorld(ctx, t, program, "")
+	p := program(built)
+	t.Run("killed at each step", p.killedAtEachStep)
+	t.Run("there and back", p.thereAndBack)
+	t.Run("the second place", p.theSecondPlace)
+}
+
+// bounded is the test's context, with the time that a scenario has.
+func bounded(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeoutCause(t.Context(), scenarioWithin, fmt.Errorf("not over within %v", scenarioWithin))
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// thereAndBack fails over, fills Korea from Japan once it is well, and fails back: then everything is as it was.
+func (p program) thereAndBack(t *testing.T) {
+	t.Parallel()
+	ctx := bounded(t)
+	w := startWorld(ctx, t, string(p))
+	var err error
 	if w.rules, err = fitted(libraryRules(t), slices.Concat(hours("2m"), w.addresses("default"))...); err != nil {
 		t.Fatal(err)
 	}
@@ -72,14 +92,13 @@ func TestThereAndBack(t *testing.T) {
 	}
 }
 
-// startWorld is a world for the test, without Paramedic, with more of its configuration.
-func startWorld(ctx context.Context, t *testing.T, program, more string) *world {
+// startWorld is a world for the test, without Paramedic.
+func startWorld(ctx context.Context, t *testing.T, program string) *world {
 	t.Helper()
 	w, err := newWorld(ctx, t.TempDir(), program)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.more = more
 	t.Cleanup(func() {
 		if err := w.close(); err != nil {
 			t.Error(err)

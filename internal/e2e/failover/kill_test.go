@@ -15,7 +15,6 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/tripgen/paramedic/internal/e2e"
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/internal/lab/azure"
 )
@@ -144,13 +143,9 @@ func endsOf(s step, m moment) []string {
 	return []string{parked}
 }
 
-// TestKilledAtEachStep is described in the package's comment.
-func TestKilledAtEachStep(t *testing.T) {
+// killedAtEachStep is described in the package's comment.
+func (p program) killedAtEachStep(t *testing.T) {
 	t.Parallel()
-	program, err := e2e.Build(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
 	rules := libraryRules(t)
 	root := t.TempDir()
 	// As many kills as scenarios wait for the same 15 seconds, so they run side by side; a test that is parallel would
@@ -170,7 +165,7 @@ func TestKilledAtEachStep(t *testing.T) {
 		go func() {
 			gate <- struct{}{}
 			defer func() { <-gate }()
-			end, logs, err := s.play(t.Context(), folder, program, rules)
+			end, logs, err := s.play(t.Context(), folder, string(p), rules)
 			done <- result{end, logs, err}
 		}()
 	}

@@ -13,6 +13,8 @@ import (
 type region struct {
 	server *httptest.Server
 	sick   atomic.Bool
+	// seen is whether it is sick as seen from Japan, where that differs.
+	seen   atomic.Bool
 	places atomic.Int64
 	// cleared counts how often its caches were.
 	cleared atomic.Int64
@@ -24,14 +26,8 @@ func newRegion(places int64) *region {
 	r := &region{}
 	r.places.Store(places)
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /actuator/health", func(w http.ResponseWriter, _ *http.Request) {
-		if do := r.asked.Swap(nil); do != nil {
-			(*do)()
-		}
-		r.health(w, r.sick.Load())
-	})
-	// What another place sees, where that differs.
-	mux.HandleFunc("GET /well/actuator/health", func(w http.ResponseWriter, _ *http.Request) { r.health(w, false) })
+	mux.HandleFunc("GET /actuator/health", func(w http.ResponseWriter, _ *http.Request) { r.health(w, r.sick.Load()) })
+	mux.HandleFunc("GET "+fromJapan+"/actuator/health", func(w http.ResponseWriter, _ *http.Request) { r.health(w, r.seen.Load()) })
 	mux.HandleFunc("GET /api/places/count", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintf(w, `{"count": %d}`, r.places.Load()) })
 	mux.HandleFunc("DELETE /actuator/caches", func(w http.ResponseWriter, _ *http.Request) {
 		r.cleared.Add(1)
@@ -41,7 +37,13 @@ func newRegion(places int64) *region {
 	return r
 }
 
-func (*region) health(w http.ResponseWriter, sick bool) {
+// fromJapan is the path by which Japan asks for Korea's health in tests where it may see another one.
+const fromJapan = "/from-japan"
+
+func (r *region) health(w http.ResponseWriter, sick bool) {
+	if do := r.asked.Swap(nil); do != nil {
+		(*do)()
+	}
 	if sick {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		_, _ = fmt.Fprint(w, `{"status": "DOWN"}`)

@@ -37,8 +37,8 @@ const (
 // world is one scenario's: two regions, their Redis, an Azure, people who are told, and Paramedic.
 type world struct {
 	folder, program, rules string
-	// more is more of Paramedic's configuration.
-	more string
+	// more is more of Paramedic's configuration, and bus the line for one that is not its own.
+	more, bus string
 
 	korea, japan, counts *region
 	cloud                *azure.Cloud
@@ -125,7 +125,7 @@ reporters: {webhook: {on-call: {url: %q}}}
 
 // start starts Paramedic, for the first time or again.
 func (w *world) start(ctx context.Context) error {
-	p, err := e2e.Start(ctx, e2e.Options{Program: w.program, Folder: w.folder, Rules: []byte(w.rules), Config: w.config()})
+	p, err := e2e.Start(ctx, e2e.Options{Program: w.program, Folder: w.folder, Rules: []byte(w.rules), Config: w.config(), Bus: w.bus})
 	if err != nil {
 		return err
 	}
