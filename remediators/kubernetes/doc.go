@@ -31,6 +31,10 @@
 // among them counts as not applied: to call it again does the rest, and each pod refuses
 // to be changed twice.
 //
+// A Job is made, not changed: by its name, which is the task's, the API server makes one
+// at most. That it is not there proves nothing, since it may have been deleted. That the
+// API server tells all that happened since the plan, and it is not among that, does.
+//
 // # What leaves no proof
 //
 // What is deleted bears no mark. An eviction and a cleanup name what they delete by its
@@ -40,8 +44,8 @@
 // before, and a mark, once there, says that it was made.
 //
 // Use: connect to each cluster with [Connect], collect the clients in
-// [Clusters], and hand these to [NewRestart], [NewMemory], [NewAnnotate], [NewScale], [NewRollback] and
-// [NewRollout]. [ClusterRole] makes the smallest role that they need.
+// [Clusters], and hand these to [NewRestart], [NewMemory], [NewAnnotate], [NewScale], [NewRollback],
+// [NewSwitch], [NewJob] and [NewRollout]. [ClusterRole] makes the smallest role that they need.
 //
 // # Watching rollouts
 //

@@ -122,7 +122,7 @@ func jobRuns(t *testing.T, b *bed) {
 	if got := job.Spec.Template.Annotations[kubernetes.TaskAnnotation]; got != run.ID {
 		t.Errorf("pods show task %q", got)
 	}
-	if _, err := j.Plan(t.Context(), run); remediators.ClassOf(err) != engine.ClassUnknown {
+	if _, err := j.Plan(t.Context(), run); err == nil || remediators.ClassOf(err) != engine.ClassUnknown {
 		t.Errorf("the same task planned anew: %v", err)
 	}
 	named := task("run-2/0/mend", at, `{"name": "mend", "keep": "1h"}`)
@@ -153,7 +153,7 @@ func jobFails(t *testing.T, b *bed) {
 		run := task("fails", at, "")
 		p := must(j.Plan(t.Context(), run))(t)
 		_, err := j.Execute(t.Context(), run, p)
-		if remediators.ClassOf(err) != engine.ClassUnknown || !strings.Contains(err.Error(), "BackoffLimitExceeded") || !strings.HasSuffix(err.Error(), message) {
+		if err == nil || remediators.ClassOf(err) != engine.ClassUnknown || !strings.Contains(err.Error(), "BackoffLimitExceeded") || !strings.HasSuffix(err.Error(), message) {
 			t.Errorf("error %v, want one that ends with %q", err, message)
 		}
 		if got := must(j.Observe(t.Context(), run, p))(t); got != engine.Unknown {
@@ -176,7 +176,7 @@ func jobGoesOn(t *testing.T, b *bed) {
 	defer cancel()
 	var kept json.RawMessage
 	_, err := j.Execute(remediators.WithKeeper(short, func(k json.RawMessage) error { kept = k; return nil }), run, p)
-	if remediators.ClassOf(err) != engine.ClassUnknown || !strings.Contains(err.Error(), "goes on") || kept == nil {
+	if err == nil || remediators.ClassOf(err) != engine.ClassUnknown || !strings.Contains(err.Error(), "goes on") || kept == nil {
 		t.Errorf("%v; kept %s", err, kept)
 	}
 	short, cancel = context.WithTimeout(t.Context(), time.Second)
@@ -200,8 +200,12 @@ func jobGoesOn(t *testing.T, b *bed) {
 		}
 	}
 	never := task("never", at, "")
-	if got := must(j.Observe(t.Context(), never, must(j.Plan(t.Context(), never))(t)))(t); got != engine.NotApplied {
+	p = must(j.Plan(t.Context(), never))(t)
+	if got := must(j.Observe(t.Context(), never, p))(t); got != engine.NotApplied {
 		t.Errorf("a Job that never was is observed as %s", got)
+	}
+	if got := must(j.Observe(remediators.WithCheckpoint(t.Context(), kept), never, p))(t); got != engine.Unknown {
+		t.Errorf("a Job that somebody has seen is observed as %s", got)
 	}
 }
 
