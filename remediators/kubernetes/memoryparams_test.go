@@ -27,7 +27,7 @@ func TestMemoryParams(t *testing.T) {
 	schema := remediatortest.Schema(t, json.RawMessage(memorySchema))
 	random := rand.New(rand.NewPCG(3, 4))
 	pick := func(values ...string) string { return values[random.IntN(len(values))] }
-	accepted := 0
+	accepted, raised := 0, 0
 	for range 50_000 {
 		var fields []string
 		for name, value := range map[string]string{
@@ -55,8 +55,11 @@ func TestMemoryParams(t *testing.T) {
 			continue
 		}
 		accepted++
-		limit := random.Int64N(1<<36) + 1
-		request := random.Int64N(limit) + 1
+		limit := random.Int64N(1<<random.IntN(33)) + 1
+		request := limit - []int64{0, 1, random.Int64N(limit), random.Int64N(limit)}[random.IntN(4)]
+		if request == 0 {
+			continue
+		}
 		to := p.raisedLimit(limit)
 		if to > p.most || to > limit && float64(to) >= float64(limit)*p.Factor+mebibyte {
 			t.Fatalf("%s: limit from %d to %d", params, limit, to)
@@ -67,13 +70,14 @@ func TestMemoryParams(t *testing.T) {
 			}
 			continue
 		}
+		raised++
 		got := raisedRequest(request, limit, to)
 		if got < request || got > to || (got == to) != (request == limit) {
 			t.Fatalf("%s: request from %d to %d with a limit from %d to %d", params, request, got, limit, to)
 		}
 	}
-	if accepted < 500 {
-		t.Errorf("only %d of the parameters were good ones", accepted)
+	if accepted < 500 || raised < 300 {
+		t.Errorf("only %d of the parameters were good ones, and %d raised something", accepted, raised)
 	}
 	for _, raw := range []string{``, `[]`, `null`, `{}`, `"x"`} {
 		if _, err := memoryParamsOf(engine.Task{Params: json.RawMessage(raw)}); remediators.ClassOf(err) != engine.ClassTerminal {
@@ -99,7 +103,7 @@ func TestRaises(t *testing.T) {
 	} {
 		p := memoryParams{Factor: c.factor, most: c.most}
 		to := p.raisedLimit(c.limit)
-		if got := raisedRequest(c.request, c.limit, to); to != c.to || got < c.requestTo-2000 || got > c.requestTo+2000 {
+		if got := raisedRequest(c.request, c.limit, to); to != c.to || got != c.requestTo {
 			t.Errorf("%+v: to %d, request %d", c, to, got)
 		}
 	}

@@ -38,9 +38,13 @@ func haveMemory(ctx context.Context, client *Client, w *workload, wanted []raise
 			return remediators.Terminal("%s gets no more memory: whether ResourceQuota %s counts its pods cannot be judged: %w", w, q.Name, err)
 		}
 		for _, name := range []corev1.ResourceName{corev1.ResourceMemory, corev1.ResourceRequestsMemory, corev1.ResourceLimitsMemory} {
-			hard, limited := q.Status.Hard[name]
+			limit, limited := q.Spec.Hard[name]
 			if !counted || !limited {
 				continue
+			}
+			hard := q.Status.Hard[name]
+			if hard.Cmp(limit) != 0 {
+				return remediators.Retryable(0, "%s gets no more memory yet: ResourceQuota %s is too new for %s to have been counted", w, q.Name, name)
 			}
 			need := after[name].DeepCopy()
 			need.Sub(before[name])
