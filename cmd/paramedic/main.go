@@ -72,6 +72,7 @@ Run it:  paramedic serve --config paramedic.yaml`,
 		&cobra.Command{Use: "sources", Short: "Senders of webhooks, and how they authenticate", Long: manual.Sources},
 		&cobra.Command{Use: "responses", Short: "What webhooks are answered, and why", Long: manual.Responses},
 		&cobra.Command{Use: "workers", Short: "Workers elsewhere and in other languages: groups, credentials, the protocol", Long: manual.Workers},
+		&cobra.Command{Use: "failover", Short: "Failing a region over and back: what happens, and what if it fails or dies", Long: manual.Failover},
 	)
 	return root
 }

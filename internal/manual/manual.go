@@ -1,5 +1,5 @@
 // Package manual holds pages of documentation that are part of the program: what
-// "paramedic help" prints on sources, responses and workers. The page on the rule
+// "paramedic help" prints on sources, responses, workers and failing a region over. The page on the rule
 // language is rules.Reference. The JSON Schemas of workers' messages, and workers to
 // begin from, are here as well.
 //
@@ -29,6 +29,11 @@ var Responses string
 //
 //go:embed workers.md
 var Workers string
+
+// Failover is the page on failing a region over and back with the library's rules.
+//
+//go:embed failover.md
+var Failover string
 
 // TaskSchema is the JSON Schema (draft 2020-12) of a task as it comes to a worker.
 //

@@ -147,7 +147,7 @@ func sameJSON(t *testing.T, a, b string) bool {
 // TestThePagesSuitATerminal bounds their lines, but for tables and examples.
 func TestThePagesSuitATerminal(t *testing.T) {
 	t.Parallel()
-	for name, page := range map[string]string{"sources": manual.Sources, "responses": manual.Responses, "workers": manual.Workers} {
+	for name, page := range map[string]string{"sources": manual.Sources, "responses": manual.Responses, "workers": manual.Workers, "failover": manual.Failover} {
 		for i, line := range strings.Split(page, "\n") {
 			if len(line) > 90 && !strings.HasPrefix(line, "|") && !strings.Contains(line, "{") {
 				t.Errorf("%s.md:%d has %d characters", name, i+1, len(line))
