@@ -91,6 +91,7 @@ func TestOnRealCluster(t *testing.T) {
 		{"scale does not wait for ever", scaleDoesNotWaitForEver},
 		{"scale respects disruption budgets", scaleRespectsBudgets},
 		{"scale respects quotas", scaleRespectsQuotas},
+		{"a removed mark of an autoscaler", autoscalerMarksRemoved},
 		{"scale to zero conforms", stopConforms},
 		{"scale to zero conforms with KEDA", stopConformsWithKeda},
 		{"scale to zero conforms on a namespace", stopConformsOnNamespace},
