@@ -35,6 +35,10 @@
 // at most. That it is not there proves nothing, since it may have been deleted. That the
 // API server tells all that happened since the plan, and it is not among that, does.
 //
+// Of a namespace many objects are changed, one after the other, each marked and fenced.
+// Only what all of them show alike is an answer: that some were written and some were
+// not is unknown.
+//
 // # What leaves no proof
 //
 // What is deleted bears no mark. An eviction and a cleanup name what they delete by its
@@ -44,7 +48,8 @@
 // before, and a mark, once there, says that it was made.
 //
 // Use: connect to each cluster with [Connect], collect the clients in
-// [Clusters], and hand these to [NewRestart], [NewMemory], [NewAnnotate], [NewScale], [NewRollback],
+// [Clusters], and hand these to [NewRestart], [NewMemory], [NewAnnotate], [NewScale],
+// [NewScaleToZero], [NewRestore], [NewRollback],
 // [NewSwitch], [NewJob] and [NewRollout]. [ClusterRole] makes the smallest role that they need.
 //
 // # Watching rollouts

@@ -294,7 +294,7 @@ func stopsInPart(t *testing.T, b *bed) {
 		p = must(z.Plan(t.Context(), run))(t)
 		b.setReplicas(t, namespace, names[2], 1+try)
 		_, err := z.Execute(t.Context(), run, p)
-		if remediators.ClassOf(err) == engine.ClassUnknown {
+		if err != nil && remediators.ClassOf(err) == engine.ClassUnknown {
 			if !strings.Contains(err.Error(), "2 of 3 were written") {
 				t.Error(err)
 			}
