@@ -89,10 +89,21 @@ func (w *Watcher) Verify(ctx context.Context, t engine.Task) (bool, []engine.Che
 		if !since.IsZero() && now.Sub(since) >= t.Stable {
 			return true, last, nil
 		}
+		if from := latest(since, now); from.Add(t.Stable).After(t.Deadline) {
+			return false, last, nil // whatever comes, there is no time left for it
+		}
 		if !pause(bounded, w.pauseAfter(since, now, t.Stable)) {
 			return false, last, ended(ctx, t)
 		}
 	}
+}
+
+// latest is from when all can hold: since, or, while they do not, now at the soonest.
+func latest(since, now time.Time) time.Time {
+	if since.IsZero() {
+		return now
+	}
+	return since
 }
 
 // ended tells the caller's own end, an error, from the deadline, which is none.

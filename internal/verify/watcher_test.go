@@ -73,7 +73,7 @@ func TestVerify(t *testing.T) {
 		"never":                         {probes: []func(time.Duration) (bool, error){always(false)}, deadline: time.Minute, after: time.Minute},
 		"begins later":                  {probes: []func(time.Duration) (bool, error){from(10*time.Second, forever, 0)}, stable: 5 * time.Second, deadline: time.Minute, want: true, after: 15 * time.Second},
 		"a break starts it anew":        {probes: []func(time.Duration) (bool, error){from(0, 20*time.Second, 5*time.Second)}, stable: 30 * time.Second, deadline: time.Minute, want: true, after: 55 * time.Second},
-		"too late to be stable":         {probes: []func(time.Duration) (bool, error){from(40*time.Second, forever, 0)}, stable: 30 * time.Second, deadline: time.Minute, after: time.Minute},
+		"too late to be stable":         {probes: []func(time.Duration) (bool, error){from(40*time.Second, forever, 0)}, stable: 30 * time.Second, deadline: time.Minute, after: 31 * time.Second},
 		"one of two does not":           {probes: []func(time.Duration) (bool, error){always(true), always(false)}, deadline: 10 * time.Second, after: 10 * time.Second},
 		"never together":                {probes: []func(time.Duration) (bool, error){from(0, 5*time.Second, forever), from(6*time.Second, forever, 0)}, deadline: 20 * time.Second, after: 20 * time.Second},
 		"an error does not hold":        {probes: []func(time.Duration) (bool, error){func(time.Duration) (bool, error) { return true, errors.New("no route") }}, deadline: 5 * time.Second, after: 5 * time.Second},
