@@ -34,6 +34,8 @@ type evidence struct {
 	Over map[step]bool
 	// Changes is how often each target was changed.
 	Changes map[step]int
+	// Order is that in which Azure made its changes.
+	Order []step
 	// Told is how often people were told of the run, by kind.
 	Told map[string]int
 	// Strange are requests that Azure does not take, Broken why the ledger does not verify.
@@ -57,6 +59,15 @@ func judge(e evidence) (end string, broken []string) {
 	}
 	for _, s := range e.Strange {
 		find("Azure was asked for what it does not take: %s", s)
+	}
+	there := []step{endpoint, cosmos, record}
+	if n := len(there); len(e.Order) > n {
+		if back := e.Order[n:]; !slices.Equal(back, []step{record, cosmos, endpoint}[:min(len(back), n)]) {
+			find("it was not put back in reverse: %v", e.Order)
+		}
+	}
+	if n := min(len(e.Order), len(there)); !slices.Equal(e.Order[:n], there[:n]) {
+		find("it was not done in order: %v", e.Order)
 	}
 	switch {
 	case e.Phase == engine.PhaseEnded && e.Outcome == engine.Cured:
@@ -126,6 +137,11 @@ func (w *world) collect(ctx context.Context, r api.Run) (evidence, error) {
 			promote: calls(info), record: w.cloud.Effects(azure.RecordChange),
 		},
 	}
+	for _, c := range w.cloud.Changes() {
+		if c.Made {
+			e.Order = append(e.Order, map[azure.Kind]step{azure.EndpointChange: endpoint, azure.FailoverChange: cosmos, azure.RecordChange: record}[c.Kind])
+		}
+	}
 	fold := ledger.NewFold()
 	operator, err := w.api()
 	if err != nil {
@@ -150,6 +166,7 @@ func good() evidence {
 	for _, s := range steps() {
 		e.Over[s], e.Changes[s] = true, 1
 	}
+	e.Order = []step{endpoint, cosmos, record}
 	return e
 }
 
@@ -164,15 +181,20 @@ func TestTheVerdict(t *testing.T) {
 		"all is well":                {func(*evidence) {}, finished, true},
 		"a step that was not made":   {func(e *evidence) { e.Over[cosmos], e.Changes[cosmos] = false, 0 }, finished, false},
 		"a step that was made twice": {func(e *evidence) { e.Changes[endpoint] = 2 }, finished, false},
-		"nobody is told":             {func(e *evidence) { e.Told = nil }, finished, false},
-		"a ledger that is torn":      {func(e *evidence) { e.Broken = "at record 3" }, finished, false},
-		"a request that is no good":  {func(e *evidence) { e.Strange = []string{"GET /"} }, finished, false},
-		"it stays where it is":       {func(e *evidence) { e.Phase = engine.PhaseExecuting }, "", false},
-		"it gives up half way":       {func(e *evidence) { e.Outcome, e.Told = engine.Uncured, map[string]int{"escalated": 1} }, undone, false},
-		"it is undone":               {func(e *evidence) { *e = back(); e.Told = map[string]int{"escalated": 1} }, undone, true},
-		"it is undone in silence":    {func(e *evidence) { *e = back() }, undone, false},
-		"it is parked in silence":    {func(e *evidence) { *e = halfWay() }, parked, false},
-		"it is parked, and asks":     {func(e *evidence) { *e = halfWay(); e.Told = map[string]int{"escalated": 1, "parked": 1} }, parked, true},
+		"in another order":           {func(e *evidence) { e.Order = []step{cosmos, endpoint, record} }, finished, false},
+		"put back in that order": {func(e *evidence) {
+			*e = back()
+			e.Told, e.Order = map[string]int{"escalated": 1}, slices.Concat(e.Order[:3], e.Order[:3])
+		}, undone, false},
+		"nobody is told":            {func(e *evidence) { e.Told = nil }, finished, false},
+		"a ledger that is torn":     {func(e *evidence) { e.Broken = "at record 3" }, finished, false},
+		"a request that is no good": {func(e *evidence) { e.Strange = []string{"GET /"} }, finished, false},
+		"it stays where it is":      {func(e *evidence) { e.Phase = engine.PhaseExecuting }, "", false},
+		"it gives up half way":      {func(e *evidence) { e.Outcome, e.Told = engine.Uncured, map[string]int{"escalated": 1} }, undone, false},
+		"it is undone":              {func(e *evidence) { *e = back(); e.Told = map[string]int{"escalated": 1} }, undone, true},
+		"it is undone in silence":   {func(e *evidence) { *e = back() }, undone, false},
+		"it is parked in silence":   {func(e *evidence) { *e = halfWay() }, parked, false},
+		"it is parked, and asks":    {func(e *evidence) { *e = halfWay(); e.Told = map[string]int{"escalated": 1, "parked": 1} }, parked, true},
 		"parked, and then once more": {func(e *evidence) {
 			*e = halfWay()
 			e.Told = map[string]int{"escalated": 1, "parked": 1}
@@ -197,6 +219,7 @@ func back() evidence {
 	for _, s := range steps() {
 		e.Over[s], e.Changes[s] = false, 2
 	}
+	e.Order = append(e.Order, record, cosmos, endpoint)
 	return e
 }
 
@@ -214,6 +237,6 @@ func halfWay() evidence {
 	for _, s := range steps() {
 		e.Changes[s] = 0
 	}
-	e.Over[endpoint], e.Changes[endpoint] = true, 1
+	e.Over[endpoint], e.Changes[endpoint], e.Order = true, 1, []step{endpoint}
 	return e
 }
