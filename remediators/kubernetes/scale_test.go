@@ -129,8 +129,7 @@ func scaleUndoesObserved(t *testing.T, b *bed) {
 	s := kubernetes.NewScale(b.clusters(t, scaler))
 	d := b.deployment(t, namespace, 2, nil)
 	run := task("up", target("Deployment", namespace, d.Name), `{"step": 3, "max": 4}`)
-	p := must(s.Plan(t.Context(), run))(t)
-	must(s.Execute(t.Context(), run, p))(t)
+	p := applied(t, s, run)
 	if err := b.WaitAvailable(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
@@ -160,8 +159,7 @@ func scaleStops(t *testing.T, b *bed, s *kubernetes.Scale, d *appsv1.Deployment)
 		t.Error("what runs counts as stopped")
 	}
 	run := task("stop", at, `{"replicas": 0, "allowDown": true}`)
-	p := must(s.Plan(t.Context(), run))(t)
-	done := must(s.Execute(t.Context(), run, p))(t)
+	p, done := executed(t, s, run)
 	eventually(t, "no pods", stopped)
 	if again := must(s.Plan(t.Context(), task("stop-again", at, `{"replicas": 0, "allowDown": true}`)))(t); !again.Noop {
 		t.Errorf("stops what is stopped: %+v", again)

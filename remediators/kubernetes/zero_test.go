@@ -198,7 +198,7 @@ func stopsNamespace(t *testing.T, b *bed) {
 	if got := must(z.Observe(t.Context(), run, p))(t); got != engine.NotApplied {
 		t.Error(got)
 	}
-	run, p, done := v.stopped(t, z, run)
+	p, done := executed(t, z, run)
 	if got := must(z.Observe(t.Context(), run, p))(t); got != engine.Applied {
 		t.Error(got)
 	}
@@ -228,7 +228,7 @@ func stopsNamespace(t *testing.T, b *bed) {
 	eventually(t, "KEDA to start its own", func() bool { return b.replicas(t, v.namespace, v.queue.Name) == 1 })
 
 	// Another night, whose run is lost.
-	v.stopped(t, z, task("lost", at, params))
+	applied(t, z, task("lost", at, params))
 	eventually(t, "KEDA to stop its own", func() bool { return b.replicas(t, v.namespace, v.queue.Name) == 0 })
 	morning := applied(t, r, task("morning", at, params))
 	if len(morning.Changes) != 4 || !strings.Contains(morning.Summary, "together to 6") {
@@ -239,21 +239,6 @@ func stopsNamespace(t *testing.T, b *bed) {
 	}
 	if again := must(r.Plan(t.Context(), task("again", at, params)))(t); !again.Noop || !strings.Contains(again.Summary, "nothing is at 0") {
 		t.Errorf("%+v", again)
-	}
-}
-
-// stopped plans and executes, again where the first object was written in between.
-func (v dev) stopped(t *testing.T, z *kubernetes.ScaleToZero, run engine.Task) (engine.Task, engine.Plan, engine.Outcome) {
-	t.Helper()
-	for try := 1; ; try++ {
-		p := must(z.Plan(t.Context(), run))(t)
-		done, err := z.Execute(t.Context(), run, p)
-		if err == nil {
-			return run, p, done
-		}
-		if try == 20 || remediators.ClassOf(err) != engine.ClassPlanChanged {
-			t.Fatal(err)
-		}
 	}
 }
 
@@ -320,7 +305,7 @@ func stopsInPart(t *testing.T, b *bed) {
 
 	// What is gone is nothing to put back.
 	run = task("gone", at, "")
-	run, p, done = dev{}.stopped(t, z, run)
+	p, done = executed(t, z, run)
 	if err := b.Client().AppsV1().Deployments(namespace).Delete(t.Context(), names[1], metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
