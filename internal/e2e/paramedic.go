@@ -10,7 +10,8 @@
 //
 // The tests say what an alert does on a real cluster, and count by the API
 // server's audit log how often; the program in folder demo shows one such story
-// to a person; the benchmark measures from the alert to the change.
+// to a person; the benchmark measures from the alert to the change. Folder failover
+// has a region fail over, and kills Paramedic at every moment of it.
 //
 // A Paramedic may be used by many goroutines.
 package e2e

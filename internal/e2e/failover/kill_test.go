@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -111,6 +112,23 @@ func scenarios() []scenario {
 			w.cloud.PromptLog()
 			w.next(endpoint, unanswered.fault(kill))
 		}},
+	}
+	// What Azure refuses for now is tried again; what it does not answer well, nobody knows.
+	for _, r := range []struct {
+		name  string
+		at    step
+		fault azure.Fault
+		end   string
+	}{
+		{"a conflict", cosmos, azure.Fault{Status: http.StatusConflict, Code: "Conflict"}, finished},
+		{"throttled", endpoint, azure.Fault{Status: http.StatusTooManyRequests, Code: "TooManyRequests", RetryAfter: time.Second}, finished},
+		{"a record that is written to in between", record, azure.Fault{Status: http.StatusPreconditionFailed, Code: "PreconditionFailed"}, finished},
+		{"an error of Azure's", cosmos, azure.Fault{Status: http.StatusServiceUnavailable, Code: "ServerBusy"}, parked},
+		{"a connection that is cut before", endpoint, azure.Fault{At: azure.Arrived, Cut: true}, parked},
+		{"a connection that is cut after it", endpoint, azure.Fault{At: azure.Applied, Cut: true}, parked},
+		{"a refusal", cosmos, azure.Fault{Status: http.StatusForbidden, Code: "AuthorizationFailed"}, undone},
+	} {
+		all = append(all, scenario{name: "no kill, but " + r.name, within: "2m", ends: []string{r.end}, prepare: func(w *world, _ func()) { w.next(r.at, r.fault) }})
 	}
 	for _, s := range steps() {
 		for _, m := range moments(s) {

@@ -60,14 +60,8 @@ func judge(e evidence) (end string, broken []string) {
 	for _, s := range e.Strange {
 		find("Azure was asked for what it does not take: %s", s)
 	}
-	there := []step{endpoint, cosmos, record}
-	if n := len(there); len(e.Order) > n {
-		if back := e.Order[n:]; !slices.Equal(back, []step{record, cosmos, endpoint}[:min(len(back), n)]) {
-			find("it was not put back in reverse: %v", e.Order)
-		}
-	}
-	if n := min(len(e.Order), len(there)); !slices.Equal(e.Order[:n], there[:n]) {
-		find("it was not done in order: %v", e.Order)
+	if !inOrder(e.Order) {
+		find("it was not done in order and put back in reverse: %v", e.Order)
 	}
 	switch {
 	case e.Phase == engine.PhaseEnded && e.Outcome == engine.Cured:
@@ -116,6 +110,17 @@ func judge(e evidence) (end string, broken []string) {
 		find("half done: %s %s: %s", e.Phase, e.Outcome, e.Why)
 	}
 	return end, broken
+}
+
+// inOrder says that Azure's part was done in order, and what was put back of it in reverse.
+func inOrder(made []step) bool {
+	there, n := []step{endpoint, cosmos, record}, 0
+	for n < min(len(made), len(there)) && made[n] == there[n] {
+		n++
+	}
+	back := slices.Clone(there[:n])
+	slices.Reverse(back)
+	return len(made) <= 2*n && slices.Equal(made[n:], back[:len(made)-n])
 }
 
 // collect looks at the targets, and reads the ledger.
@@ -186,6 +191,10 @@ func TestTheVerdict(t *testing.T) {
 			*e = back()
 			e.Told, e.Order = map[string]int{"escalated": 1}, slices.Concat(e.Order[:3], e.Order[:3])
 		}, undone, false},
+		"put back as far as it came": {func(e *evidence) {
+			*e = back()
+			e.Told, e.Order = map[string]int{"escalated": 1}, []step{endpoint, cosmos, cosmos, endpoint}
+		}, undone, true},
 		"nobody is told":            {func(e *evidence) { e.Told = nil }, finished, false},
 		"a ledger that is torn":     {func(e *evidence) { e.Broken = "at record 3" }, finished, false},
 		"a request that is no good": {func(e *evidence) { e.Strange = []string{"GET /"} }, finished, false},
