@@ -166,7 +166,7 @@ func (p program) killedAtEachStep(t *testing.T) {
 	t.Parallel()
 	rules := libraryRules(t)
 	root := t.TempDir()
-	// As many kills as scenarios wait for the same 15 seconds, so they run side by side; a test that is parallel would
+	// As many kills as scenarios wait for a call that may go on, so they run side by side; a test that is parallel would
 	// wait for its turn among as many as there are processors.
 	type result struct {
 		end  string
