@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -61,13 +65,13 @@ func (c *Cluster) AuditLog() string { return filepath.Join(c.folder, "audit.log"
 func (c *Cluster) Audit(ctx context.Context, filter AuditFilter) ([]AuditEntry, error) {
 	var entries []AuditEntry
 	err := poll(ctx, func(context.Context) error {
-		log, err := os.ReadFile(c.AuditLog())
+		log, half, err := c.audit.read(c.AuditLog())
 		if err != nil {
 			return final(err)
 		}
 		var open string
-		if entries, open, err = decodeAudit(log, filter); err != nil {
-			return final(err)
+		if entries, open = settled(log, filter); half {
+			open = "of a line half written"
 		}
 		if open != "" {
 			return fmt.Errorf("request %s is still being served", open)
@@ -78,6 +82,50 @@ func (c *Cluster) Audit(ctx context.Context, filter AuditFilter) ([]AuditEntry, 
 		return nil, fmt.Errorf("lab: audit log: %w", err)
 	}
 	return entries, nil
+}
+
+// auditLog is what was read of the log so far: it grows all the time, and is looked at
+// often.
+type auditLog struct {
+	mu     sync.Mutex
+	lines  []auditLine
+	offset int64
+}
+
+type auditLine struct {
+	entry AuditEntry
+	// received says that the request has no outcome yet.
+	received bool
+}
+
+// read reads what is new, and gives all lines. half says that the last one is not
+// written to its end.
+func (l *auditLog) read(path string) (lines []auditLine, half bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	file, err := os.Open(path) //nolint:gosec // the lab's own
+	if err != nil {
+		return nil, false, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	log, err := io.ReadAll(io.NewSectionReader(file, l.offset, math.MaxInt64-l.offset))
+	if err != nil {
+		return nil, false, err
+	}
+	for len(log) > 0 {
+		line, rest, whole := bytes.Cut(log, []byte("\n"))
+		if !whole {
+			return l.lines, true, nil
+		}
+		var event auditEvent
+		if err := json.Unmarshal(line, &event); err != nil {
+			return nil, false, fmt.Errorf("line %d: %w", len(l.lines)+1, err)
+		}
+		l.lines = append(l.lines, auditLine{event.entry(), event.Stage == "RequestReceived"})
+		l.offset += int64(len(line)) + 1
+		log = rest
+	}
+	return l.lines, false, nil
 }
 
 type auditEvent struct {
@@ -103,41 +151,32 @@ type auditEvent struct {
 	RequestReceivedTimestamp time.Time       `json:"requestReceivedTimestamp"`
 }
 
-// decodeAudit returns the finished entries of the log that match, and the id of some request that may match and has
-// no outcome yet.
-func decodeAudit(log []byte, filter AuditFilter) (entries []AuditEntry, open string, err error) {
+// settled returns the finished entries of the log that match, and the id of some request that may match and has no
+// outcome yet.
+func settled(log []auditLine, filter AuditFilter) (entries []AuditEntry, open string) {
 	pending := map[string]bool{}
-	for number := 1; len(log) > 0; number++ {
-		line, rest, whole := bytes.Cut(log, []byte("\n"))
-		if !whole {
-			return nil, "of a line half written", nil
-		}
-		log = rest
-		var event auditEvent
-		if err := json.Unmarshal(line, &event); err != nil {
-			return nil, "", fmt.Errorf("line %d: %w", number, err)
-		}
-		entry := event.entry()
-		if event.Stage == "RequestReceived" {
+	for i := range log {
+		entry := &log[i].entry
+		if log[i].received {
 			wider := filter
 			if entry.Name == "" {
 				wider.Name = "" // the name of a new object stands in its body, which is not read yet
 			}
-			if wider.matches(&entry) {
+			if wider.matches(entry) {
 				pending[entry.ID] = true
 			}
 			continue
 		}
 		delete(pending, entry.ID)
-		if filter.matches(&entry) {
-			entries = append(entries, entry)
+		if filter.matches(entry) {
+			entries = append(entries, *entry)
 		}
 	}
 	for id := range pending {
-		return nil, id, nil
+		return nil, id
 	}
 	slices.SortStableFunc(entries, func(a, b AuditEntry) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
-	return entries, "", nil
+	return entries, ""
 }
 
 func (e *auditEvent) entry() AuditEntry {

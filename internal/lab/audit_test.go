@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -11,7 +13,7 @@ const (
 	earlier  = `{"stage":"ResponseComplete","auditID":"b","verb":"patch","user":{"username":"u"},"objectRef":{"resource":"deployments","namespace":"n","name":"x"},"responseStatus":{"code":403},"requestReceivedTimestamp":"2026-01-01T00:00:01Z"}` + "\n"
 )
 
-func TestDecodeAudit(t *testing.T) {
+func TestAuditLog(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		log    string
@@ -29,13 +31,25 @@ func TestDecodeAudit(t *testing.T) {
 		"half a line":                     {log: begun + finished[:50], open: true},
 		"no JSON":                         {log: "{\n", fails: true},
 	} {
-		entries, open, err := decodeAudit([]byte(test.log), test.filter)
-		var ids []string
-		for i := range entries {
-			ids = append(ids, entries[i].ID)
-		}
-		if got := strings.Join(ids, " "); got != test.want || (open != "") != test.open || (err != nil) != test.fails {
-			t.Errorf("%s: entries %q, open %q, error %v; want %q, open %v, error %v", name, got, open, err, test.want, test.open, test.fails)
+		// Read at every moment of its being written, it says the same in the end.
+		path := filepath.Join(t.TempDir(), "audit.log")
+		var log auditLog
+		for _, n := range []int{0, len(test.log) / 3, len(test.log) / 2, len(test.log)} {
+			if err := os.WriteFile(path, []byte(test.log[:n]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			lines, half, err := log.read(path)
+			if n < len(test.log) {
+				continue
+			}
+			entries, open := settled(lines, test.filter)
+			var ids []string
+			for i := range entries {
+				ids = append(ids, entries[i].ID)
+			}
+			if got := strings.Join(ids, " "); got != test.want || (open != "" || half) != test.open || (err != nil) != test.fails {
+				t.Errorf("%s: entries %q, open %q, half a line %t, error %v; want %q, open %v, error %v", name, got, open, half, err, test.want, test.open, test.fails)
+			}
 		}
 	}
 }

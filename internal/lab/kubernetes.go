@@ -38,6 +38,7 @@ const (
 // Cluster is a running Kubernetes control plane with nodes whose kubelets are played by kwok.
 type Cluster struct {
 	folder      string
+	audit       auditLog
 	credentials *credentials
 	certs       certificates
 	processes   []*process // in order of start
