@@ -73,6 +73,10 @@ func rollbackConformsOnDaemonSet(t *testing.T, b *bed) {
 			Remediator: r,
 			Fresh: func(t *testing.T) remediatortest.Scene {
 				set := must(sets.Create(t.Context(), lab.DaemonSet(namespace, b.name("agent")), metav1.CreateOptions{}))(t)
+				// Its controller must have counted the first template before the next comes.
+				if err := b.WaitAvailable(t.Context(), set); err != nil {
+					t.Fatal(err)
+				}
 				at := target("DaemonSet", namespace, set.Name)
 				release := func(t *testing.T, image string) {
 					b.patchPods(t, at, strings.Replace(newImage, "new:2", image, 1))
@@ -173,6 +177,7 @@ func rollbackGoesBack(t *testing.T, b *bed) {
 	}
 	now(third, "7")
 	p = applied(t, r, task("last", at, ""))
+	b.settle(t, first) // or its controller may never count it
 	other := b.release(t, first, 9)
 	if err := r.Undo(t.Context(), undoOf(task("last", at, ""), p), engine.Outcome{}); remediators.ClassOf(err) != engine.ClassPlanChanged {
 		t.Errorf("undone over another's change: %v", err)
