@@ -24,7 +24,7 @@ const (
 func attemptShape() shape {
 	return shape{
 		what:     "an attempt",
-		fields:   []string{"name", "mode", "from", "check", "do", "verify", "within", "stable", "undo", "retry", "timeout"},
+		fields:   []string{"name", "mode", "from", "check", "do", "verify", "within", "stable", "undo", "retry", fieldTimeout},
 		required: []string{"name"},
 	}
 }
@@ -81,8 +81,8 @@ func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool
 	if v := o.get("retry"); v != nil {
 		f.retry(v, &a)
 	}
-	if v := o.get("timeout"); v != nil {
-		a.Timeout = f.duration(v, "timeout", time.Second, maxTimeout)
+	if v := o.get(fieldTimeout); v != nil {
+		a.Timeout = f.duration(v, fieldTimeout, time.Second, maxTimeout)
 	}
 	a.Verify = c.verify(f, o, r)
 	if key := o.keys["from"]; key != nil && len(a.Check)+len(a.Verify.Probes) == 0 && !f.failedSince(before) {
@@ -133,12 +133,17 @@ func (f *file) retry(n *yaml.Node, a *engine.Attempt) {
 	}
 }
 
-// action reads one {name: {parameters}}, with or without a target of its own.
+// fieldTimeout bounds a call: each of an attempt's, or a single one.
+const fieldTimeout = "timeout"
+
+// action reads one {name: {parameters}}, with or without a target and a timeout of
+// its own.
 func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) {
-	key, value, own, ok := f.call(n, "an action")
+	called, ok := f.call(n, "an action", fieldTarget, fieldTimeout)
 	if !ok {
 		return engine.Action{}, false
 	}
+	key, value := called.key, called.value
 	spec, known := c.catalog.Actions[key.Value]
 	if !known {
 		f.errorf(key, "there is no action %q%s", key.Value, hint(key.Value, slices.Collect(maps.Keys(c.catalog.Actions))))
@@ -148,7 +153,7 @@ func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) 
 	if !ok || !c.restores(f, key, r) {
 		return engine.Action{}, false
 	}
-	target, ok := c.ownTarget(f, key, own, to, r)
+	target, ok := c.ownTarget(f, key, called.beside[fieldTarget], to, r)
 	if !ok {
 		return engine.Action{}, false
 	}
@@ -168,5 +173,11 @@ func (c *compiler) action(f *file, n *yaml.Node, r *rule) (engine.Action, bool) 
 	if group == "" {
 		group = DefaultGroup
 	}
-	return engine.Action{Name: key.Value, Group: group, Undoable: spec.Undoable, Params: params, Target: target}, ok
+	action := engine.Action{Name: key.Value, Group: group, Undoable: spec.Undoable, Params: params, Target: target}
+	if t := called.beside[fieldTimeout]; t != nil {
+		before := len(*f.found)
+		action.Timeout = f.duration(t, fieldTimeout, time.Second, maxTimeout)
+		ok = ok && !f.failedSince(before)
+	}
+	return action, ok
 }

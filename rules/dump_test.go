@@ -25,6 +25,7 @@ type dumpedCall struct {
 	Group    string `json:",omitempty"`
 	Undoable bool   `json:",omitempty"`
 	Target   string `json:",omitempty"`
+	Timeout  string `json:",omitempty"`
 	Params   any
 }
 
@@ -86,6 +87,9 @@ func dump(t *testing.T, set *rules.Set) string {
 		if r.Restore {
 			fields["restore"] = true
 		}
+		if r.Asked {
+			fields["asked"] = true
+		}
 		for _, w := range r.Guards.Windows {
 			open, until := w.Open(now)
 			windows, _ := fields["windows"].([]dumpedWindow)
@@ -116,7 +120,7 @@ func dumpAttempts(all []engine.Attempt) []dumpedAttempt {
 			Stable: a.Verify.Stable.String(), Retries: a.Retries, Backoff: a.Backoff.String(), Timeout: a.Timeout.String(),
 		}
 		for _, do := range a.Do {
-			d.Do = append(d.Do, dumpedCall{do.Name, do.Group, do.Undoable, aimed(do.Target), rendered(do.Params)})
+			d.Do = append(d.Do, dumpedCall{do.Name, do.Group, do.Undoable, aimed(do.Target), bound(do.Timeout), rendered(do.Params)})
 		}
 		for _, p := range a.Check {
 			d.Check = append(d.Check, dumpedCall{Name: p.Kind, Target: aimed(p.Target), Params: rendered(p.Params)})
@@ -135,6 +139,13 @@ func rendered(params func(engine.Scope) (json.RawMessage, error)) any {
 		return "error: " + err.Error()
 	}
 	return p
+}
+
+func bound(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
 }
 
 // aimed is the target that a call has of its own.

@@ -149,6 +149,16 @@ func describedObjects(catalog Catalog) []described {
 	return append(all, triggersDescribed(catalog)...)
 }
 
+// oneOf is a mapping that names exactly one of some things, with others beside it.
+func oneOf(title string, named, beside node) node {
+	properties := maps.Clone(named)
+	maps.Copy(properties, beside)
+	return node{
+		"title": title, "type": "object", "additionalProperties": false, "properties": properties,
+		"oneOf": having(slices.Sorted(maps.Keys(named))...),
+	}
+}
+
 // catalogDefs are the parts that the catalogue decides, and those that many
 // fields share.
 func catalogDefs(catalog Catalog) node {
@@ -167,17 +177,11 @@ func catalogDefs(catalog Catalog) node {
 		defs[key] = embed(key, "probe "+kind, catalog.Probes[kind].Schema)
 		probe[kind] = node{"anyOf": []node{to(key), to("template")}}
 	}
-	one := func(title string, properties node) node {
-		properties[fieldTarget] = about(to("target"), "What it is about, if not the rule's target.")
-		return node{
-			"title": title, "type": "object", "additionalProperties": false, "properties": properties,
-			"if":   node{"required": []string{fieldTarget}},
-			"then": node{"minProperties": 2, "maxProperties": 2},
-			"else": node{"minProperties": 1, "maxProperties": 1},
-		}
-	}
-	defs["action"] = one("An action", action)
-	defs["probe"] = one("A probe", probe)
+	defs["action"] = oneOf("An action", action, node{
+		fieldTarget:  about(to("target"), "What it works on, if not the rule's target."),
+		fieldTimeout: durationNode("How long one call of it may take; the attempt's by default."),
+	})
+	defs["probe"] = oneOf("A probe", probe, node{fieldTarget: about(to("target"), "What it looks at, if not the rule's target.")})
 	reporters := node{}
 	for _, r := range catalog.Reporters {
 		reporters[r] = node{"type": []string{"string", "null"}, "minLength": 1, "description": "Where in " + r + "; empty for its own choice."}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -99,15 +100,17 @@ func (r *rule) lintBehindLimit(tries *yaml.Node) {
 // has failed. Guards that hold it in the middle are not counted.
 func (r *rule) longest(i int) time.Duration {
 	a := r.rule.Attempts[i]
-	var calls time.Duration
-	backoff := a.Backoff
-	for range a.Retries {
-		calls += a.Timeout + 2*backoff
-		backoff *= 2
+	longest := a.Verify.Within + 2*a.Verify.Stable + time.Minute
+	for _, action := range a.Do {
+		timeout := cmp.Or(action.Timeout, a.Timeout)
+		backoff := a.Backoff
+		calls := timeout
+		for range a.Retries {
+			calls += timeout + 2*backoff
+			backoff *= 2
+		}
+		longest += 2 * calls // each may be followed by a look at what became of it
 	}
-	// Each call may be followed by a look at what became of it.
-	calls = 2 * (calls + a.Timeout)
-	longest := calls*time.Duration(max(1, len(a.Do))) + a.Verify.Within + 2*a.Verify.Stable + time.Minute
 	if r.modeOf(i) == engine.ModeApprove {
 		longest += r.rule.Guards.Approval
 	}

@@ -53,6 +53,7 @@ func (c *compiler) trigger(f *file, key, n *yaml.Node, kind TriggerKind, r *rule
 	}
 	f.triggerLabels(o.get("labels"), &t)
 	r.trigger = &t
+	r.rule.Asked = t.Asked()
 	r.rule.Restore = t.Schedule != nil && t.Schedule.Restore != ""
 	if !slices.Contains(c.catalog.Triggers, string(kind)) {
 		f.warnf(key, "this build cannot run on.%s: this rule can be checked and tested, and serve will refuse the set", kind)

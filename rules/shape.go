@@ -93,21 +93,33 @@ func (f *file) list(n *yaml.Node, what string) ([]*yaml.Node, bool) {
 	return n.Content, true
 }
 
-// call reads what an attempt does or asks: one field that names it, and beside that
-// a target, if it has one of its own.
-func (f *file) call(n *yaml.Node, what string) (key, value, target *yaml.Node, ok bool) {
-	if n.Kind == yaml.MappingNode && len(n.Content) == 4 {
-		for i := 0; i < 4; i += 2 {
-			if n.Content[i].Value == fieldTarget {
-				return n.Content[2-i], n.Content[3-i], n.Content[i+1], true
+// call is what an attempt does or asks: the field that names it, and what stands
+// beside that.
+type call struct {
+	key, value *yaml.Node
+	beside     map[string]*yaml.Node
+}
+
+// call reads a mapping of one field that names what is called, and of some that may
+// stand beside it.
+func (f *file) call(n *yaml.Node, what string, may ...string) (call, bool) {
+	c := call{beside: map[string]*yaml.Node{}}
+	named := 0
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i < len(n.Content); i += 2 {
+			key, value := n.Content[i], n.Content[i+1]
+			if slices.Contains(may, key.Value) {
+				c.beside[key.Value] = value
+				continue
 			}
+			c.key, c.value = key, value
+			named++
 		}
 	}
-	if n.Kind != yaml.MappingNode || len(n.Content) != 2 {
-		f.errorf(n, "%s is a mapping with exactly one field, and with target if it has one of its own, not %s", what, describe(n))
-		return nil, nil, nil, false
+	if named != 1 {
+		f.errorf(n, "%s is a mapping with exactly one field that names it, and, if need be, with %s beside that, not %s", what, enumerate(may, "and"), describe(n))
 	}
-	return n.Content[0], n.Content[1], nil, true
+	return c, named == 1
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }

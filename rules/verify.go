@@ -80,10 +80,11 @@ func (c *compiler) check(f *file, n *yaml.Node, r *rule, a *engine.Attempt) {
 
 // probe reads one {kind: value}, with or without a target of its own.
 func (c *compiler) probe(f *file, n *yaml.Node, r *rule, v *engine.Verify) {
-	key, value, own, ok := f.call(n, "a probe")
+	called, ok := f.call(n, "a probe", fieldTarget)
 	if !ok {
 		return
 	}
+	key, value, own := called.key, called.value, called.beside[fieldTarget]
 	if key.Value == probeAlert {
 		if own != nil {
 			f.errorf(own, "alert: resolved is about the alerts of the run, and has no target: leave target out")

@@ -295,11 +295,25 @@ func (d *decider) checkCured(rule *Rule) {
 			return
 		}
 	}
-	if rule.Restore {
+	switch {
+	case rule.Restore:
 		d.stand(rule, cure(v))
+	case d.run.Acted == 0 && d.run.Done == 0 && !rule.Asked && d.firing():
+		d.keepLooking(rule)
+	default:
+		d.end(Cured, "%s", cure(v))
+	}
+}
+
+// keepLooking has a rung that only looks, and finds all as it must be, look again:
+// something is wrong as long as the alert fires, and may yet come to what it looks at.
+func (d *decider) keepLooking(rule *Rule) {
+	next := d.run.ProbesAt.Add(lookAgain)
+	if !d.at.Before(next) {
+		d.validate(rule)
 		return
 	}
-	d.end(Cured, "%s", cure(v))
+	d.emit(VerifyWaiting{Run: d.run.ID, Reason: "all is as it must be, and the alert still fires: looks again", Until: next})
 }
 
 func cure(v Verify) string {

@@ -21,6 +21,8 @@ const (
 	// lastLook is what the probes get, beyond twice the time for which they must
 	// hold, when the alert resolves just before the wait for the cure is over.
 	lastLook = 10 * time.Second
+	// lookAgain is how long after a look that found all in order the next one comes.
+	lookAgain = 2 * time.Minute
 	// parkFor is how long a run whose action's effect is unknown keeps its
 	// target before it gives up on a person's word.
 	parkFor = 24 * time.Hour
@@ -100,7 +102,7 @@ func (d *decider) actionTask(rule *Rule, kind TaskKind, action int) (Task, error
 	return Task{
 		ID: d.taskID(kind, action), Kind: kind, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
 		Group: rule.workers(a.Group, target), Action: a.Name, Target: target, Params: params,
-		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).Timeout,
+		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).timeout(action),
 	}, nil
 }
 

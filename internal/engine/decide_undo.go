@@ -50,7 +50,7 @@ func (d *decider) undo(rule *Rule) {
 		ID: d.taskID(TaskUndo, done.Action), Kind: TaskUndo, Run: d.run.ID, Rule: d.run.Rule, Attempt: d.run.Attempt,
 		Group: rule.workers(a.Group, target), Action: a.Name, Target: target, Params: done.Params,
 		Plan: done.Plan, Outcome: &done.Outcome, Undoes: done.Task,
-		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).Timeout,
+		NotAfter: d.at.Add(startWithin), Timeout: d.attempt(rule).timeout(done.Action),
 	}
 	d.issue(t, done.Action, t.NotAfter.Add(2*t.Timeout+answerSlack))
 }

@@ -90,6 +90,11 @@ type Rule struct {
 	Restore   bool
 	Otherwise []Routing
 	Report    []Routing
+	// Asked says that the rule's alerts tell that something is due, and not that
+	// something is wrong: they do not resolve by being dealt with. A rung that
+	// only looks, and finds all in order, is done with them; of other alerts it goes
+	// on looking while they fire.
+	Asked bool
 	// GroupOf names the worker group that works on a target, whatever is done
 	// there: empty leaves it to each action's own, as nil does for all. It is how
 	// this process is configured, not part of the rules: a rule set's digest says
@@ -105,6 +110,14 @@ func (r *Rule) workers(own string, t Target) string {
 		}
 	}
 	return own
+}
+
+// timeout bounds one call of an action's remediator.
+func (a *Attempt) timeout(action int) time.Duration {
+	if own := a.Do[action].Timeout; own > 0 {
+		return own
+	}
+	return a.Timeout
 }
 
 // firstToAct is the first rung that does anything.
@@ -297,6 +310,8 @@ type Action struct {
 	Group string
 	// Target gives what it works on; nil means the run's target.
 	Target func(Scope) (Target, error)
+	// Timeout bounds one call of its remediator; zero means as the attempt says.
+	Timeout time.Duration
 	// Undoable says that its remediator can put the effect back.
 	Undoable bool
 	// Params renders the parameters.

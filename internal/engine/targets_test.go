@@ -112,6 +112,24 @@ func TestTargetsOfActions(t *testing.T) {
 		w.planOn(w.task(engine.TaskPlan), service("b"))
 		w.reason("its actions resolve to two targets, http/a and http/b")
 	})
+	t.Run("and each may take its own time", func(t *testing.T) {
+		slowly := on(undoable("database"), "db")
+		slowly.Timeout = 20 * time.Minute
+		w := newWorld(t, tidy(undoable("route"), slowly))
+		w.send(firing("a"))
+		w.plans(2)
+		for _, want := range []time.Duration{30 * time.Second, 20 * time.Minute} {
+			task := w.task(engine.TaskExecute)
+			if task.Timeout != want {
+				t.Errorf("%s may take %s, want %s", task.Action, task.Timeout, want)
+			}
+			w.act()
+		}
+		w.answer(w.task(engine.TaskVerify), engine.Result{})
+		if task := w.task(engine.TaskUndo); task.Action != "database" || task.Timeout != 20*time.Minute {
+			t.Errorf("%s may take %s to be put back", task.Action, task.Timeout)
+		}
+	})
 	t.Run("one that cannot be told fails the rung", func(t *testing.T) {
 		lost := action("database")
 		lost.Target = func(engine.Scope) (engine.Target, error) { return engine.Target{}, errors.New("no label db") }

@@ -20,7 +20,9 @@ func validated() *fakeRule {
 
 func TestAnAttemptThatDoesNothingLooks(t *testing.T) {
 	t.Run("and that is all, if all is well", func(t *testing.T) {
-		w := newWorld(t, validated())
+		r := validated()
+		r.Asked = true
+		w := newWorld(t, r)
 		w.send(firing("a"))
 		w.says("alert.opened", "run.started", "verify.started", "task.issued")
 		task := w.task(engine.TaskVerify)
@@ -33,6 +35,42 @@ func TestAnAttemptThatDoesNothingLooks(t *testing.T) {
 		if r := w.run(engine.PhaseEnded); r.Acted != 0 || len(r.Spends) != 0 {
 			t.Errorf("a run that only looked acted: %+v", r)
 		}
+	})
+	t.Run("and goes on looking while an alert of trouble fires", func(t *testing.T) {
+		w := newWorld(t, validated())
+		w.send(firing("a"))
+		w.verified()
+		w.says("task.answered", "verify.waiting")
+		w.pass(2*time.Minute - time.Second)
+		w.says()
+		w.pass(time.Second)
+		w.says("verify.started", "task.issued")
+		w.verified()
+		w.send(resolved(firing("a")))
+		w.says("alert.resolved", "run.ended")
+		w.outcome(engine.Cured)
+	})
+	t.Run("until it comes to what it looks at", func(t *testing.T) {
+		w := newWorld(t, validated())
+		w.send(firing("a"))
+		for range 40 { // longer than any sign of the alert counts as fresh
+			w.verified()
+			w.pass(2 * time.Minute)
+		}
+		w.answer(w.task(engine.TaskVerify), engine.Result{Checks: []engine.Check{{Kind: "http", Detail: "503"}}})
+		w.says("task.answered", "attempt.failed", "task.issued")
+		w.plan()
+		w.says("task.answered", "run.allowed", "task.issued")
+	})
+	t.Run("but not where it acted before", func(t *testing.T) {
+		r := validated()
+		r.Attempts[0], r.Attempts[1] = r.Attempts[1], r.Attempts[0]
+		w := newWorld(t, r)
+		w.send(firing("a"))
+		w.plan()
+		w.fail(w.task(engine.TaskExecute), engine.ClassTerminal)
+		w.verified()
+		w.says("task.answered", "run.ended")
 	})
 	t.Run("then acts, judged by the guards", func(t *testing.T) {
 		r := validated()

@@ -14,7 +14,7 @@
 // What is half done and silent is none of these. There is no code here but tests. The rule is the library's own, with
 // its times shortened and its addresses replaced; each replacement must find what it replaces.
 //
-// After a kill the call of the dead worker is taken to go on for the timeout of the attempt (20m in the library, 8s here),
+// After a kill the call of the dead worker is taken to go on for its timeout (1m in the library, or 20m of what takes Azure long; 8s here),
 // in which a scenario waits. So they run side by side,
 // as many as there are, rather than as many as there are processors.
 package failover

@@ -37,7 +37,8 @@ func hours(within string) []string {
 	return []string{
 		"every: 30s", "every: 1s", "timeout: 5s", "timeout: 500ms",
 		// How long a call of a worker that was killed is taken to go on.
-		"timeout: 20m", "timeout: 8s",
+		"timeout: 20m", "timeout: 8s", "- name: fail-over", "- name: fail-over\n          timeout: 8s",
+		"- name: resync", "- name: resync\n          timeout: 8s", "- name: fail-back", "- name: fail-back\n          timeout: 8s",
 		"within: 90s", "within: 3s", "stable: 30s", "stable: 1s",
 		"within: 20m", "within: " + within, "within: 30m", "within: 2m", "stable: 1m", "stable: 1s",
 		"cooldown: 2h", "cooldown: 1s", "cooldown: 1h", "cooldown: 1s", "cooldown: 10m", "cooldown: 1s",

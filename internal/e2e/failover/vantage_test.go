@@ -86,6 +86,18 @@ func (p program) theSecondPlace(t *testing.T) {
 		ctx := bounded(t)
 		o := newOutpost(ctx, t, string(p))
 		o.korea.sick.Store(true)
+		// It goes on looking for as long as Paramedic itself sees Korea down.
+		err := eventually(ctx, func() error {
+			r, err := o.run(ctx, failover)
+			if err == nil && !strings.Contains(r.Why, "looks again") {
+				err = fmt.Errorf("run %s is %s: %s", r.ID, r.Phase, r.Why)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.korea.sick.Store(false)
 		r, err := o.reaches(ctx, failover, engine.PhaseEnded, engine.PhaseApproval)
 		if err != nil || r.Outcome != engine.Cured {
 			t.Fatalf("%s %s: %s, %v", r.Phase, r.Outcome, r.Why, err)

@@ -32,7 +32,7 @@ func (s *series) nights(times int) {
 // Its actions are such that can be put back, but for a few that a compiler would
 // not let pass.
 func restoring(r *rule, w *world) *rule {
-	r.Restore = true
+	r.Restore, r.Asked = true, true
 	for i := range r.Attempts {
 		a := &r.Attempts[i]
 		a.Verify.AlertResolved = w.chance(0.05)
