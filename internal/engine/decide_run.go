@@ -298,7 +298,7 @@ func (d *decider) checkCured(rule *Rule) {
 	switch {
 	case rule.Restore:
 		d.stand(rule, cure(v))
-	case d.run.Acted == 0 && d.run.Done == 0 && !rule.Asked && d.firing():
+	case d.run.Acted == 0 && d.run.Done == 0 && !rule.Asked && d.firing() && d.at.Sub(d.evidence()) < patience(rule):
 		d.keepLooking(rule)
 	default:
 		d.end(Cured, "%s", cure(v))
@@ -307,6 +307,7 @@ func (d *decider) checkCured(rule *Rule) {
 
 // keepLooking has a rung that only looks, and finds all as it must be, look again:
 // something is wrong as long as the alert fires, and may yet come to what it looks at.
+// One that nobody repeats any more has lost its resolve.
 func (d *decider) keepLooking(rule *Rule) {
 	next := d.run.ProbesAt.Add(lookAgain)
 	if !d.at.Before(next) {

@@ -81,7 +81,8 @@ func (d *decider) hold(v verdict) {
 	}
 }
 
-// patience is how long a run is held before people are told.
+// patience is how long a run is held before people are told, and how long after the
+// last sign of its alert it looks on.
 func patience(rule *Rule) time.Duration {
 	if rule.Guards.Freshness > 0 {
 		return rule.Guards.Freshness

@@ -55,12 +55,27 @@ func TestAnAttemptThatDoesNothingLooks(t *testing.T) {
 		w.send(firing("a"))
 		for range 40 { // longer than any sign of the alert counts as fresh
 			w.verified()
-			w.pass(2 * time.Minute)
+			w.pass(time.Minute)
+			w.send(firing("a"))
+			w.pass(time.Minute)
 		}
 		w.answer(w.task(engine.TaskVerify), engine.Result{Checks: []engine.Check{{Kind: "http", Detail: "503"}}})
 		w.says("task.answered", "attempt.failed", "task.issued")
 		w.plan()
 		w.says("task.answered", "run.allowed", "task.issued")
+	})
+	t.Run("or nobody repeats the alert", func(t *testing.T) {
+		w := newWorld(t, validated())
+		w.send(firing("a"))
+		for range 7 {
+			w.verified()
+			w.says("task.answered", "verify.waiting")
+			w.pass(2 * time.Minute)
+		}
+		w.pass(time.Minute)
+		w.verified()
+		w.says("task.answered", "run.ended")
+		w.outcome(engine.Cured)
 	})
 	t.Run("but not where it acted before", func(t *testing.T) {
 		r := validated()
