@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	nethttp "net/http"
 	"os"
@@ -54,6 +55,18 @@ const keep = "lab.paramedic.dev/keep"
 type bed struct {
 	*lab.Cluster
 	names atomic.Int64
+}
+
+// TestMain has more cases wait for the one cluster at a time than there are
+// processors: mostly they wait for its controllers.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set("6"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
 }
 
 // TestOnRealCluster has everything that needs one, so that one is enough.
