@@ -32,6 +32,23 @@ type Target struct {
 // escaped id; http/shop, or in a cluster http/korea/shop. Parts are escaped, so no
 // two targets share a form.
 func (t Target) String() string {
+	parts := t.parts()
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return strings.Join(parts, "/")
+}
+
+// Text is the canonical form as people read it, without escapes: of Azure, whose ids
+// are paths, azure/default/subscriptions/...
+func (t Target) Text() string {
+	parts := t.parts()
+	last := len(parts) - 1
+	parts[last] = strings.TrimPrefix(parts[last], "/")
+	return strings.Join(parts, "/")
+}
+
+func (t Target) parts() []string {
 	parts := []string{t.System}
 	switch t.System {
 	case SystemKubernetes:
@@ -43,11 +60,7 @@ func (t Target) String() string {
 			parts = append(parts, t.Cluster)
 		}
 	}
-	parts = append(parts, t.Name)
-	for i, p := range parts {
-		parts[i] = url.PathEscape(p)
-	}
-	return strings.Join(parts, "/")
+	return append(parts, t.Name)
 }
 
 // The systems that targets live in.

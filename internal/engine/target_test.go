@@ -78,3 +78,17 @@ func TestDigest(t *testing.T) {
 		t.Error("the changes do not count")
 	}
 }
+
+func TestTargetText(t *testing.T) {
+	t.Parallel()
+	for want, target := range map[string]engine.Target{
+		"kubernetes/korea/production/Deployment/shop": {System: "kubernetes", Cluster: "korea", Namespace: "production", Kind: "Deployment", Name: "shop"},
+		"azure/default/subscriptions/s/vaults/v":      {System: "azure", Account: "default", Name: "/subscriptions/s/vaults/v"},
+		"http/korea/shop":                             {System: "http", Cluster: "korea", Name: "shop"},
+		"redis/cache":                                 {System: "redis", Name: "cache"},
+	} {
+		if got := target.Text(); got != want {
+			t.Errorf("%s reads %q, want %q", target, got, want)
+		}
+	}
+}

@@ -9,7 +9,7 @@ import (
 func ofRun(ev engine.Event) statement {
 	switch e := ev.(type) {
 	case engine.RunStarted:
-		return statement{TopicRule, fmt.Sprintf("Rule %s (mode %s) starts on %s for the %s", short(e.Rule), e.Mode, short(e.Target.String()), named(e.Alert))}
+		return statement{TopicRule, fmt.Sprintf("Rule %s (mode %s) starts on %s for the %s", short(e.Rule), e.Mode, short(e.Target.Text()), named(e.Alert))}
 	case engine.RunJoined:
 		return statement{TopicAlert, fmt.Sprintf("Another alert joins the run (%s)", short(string(e.Episode)))}
 	case engine.RunMerged:

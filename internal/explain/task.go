@@ -32,9 +32,9 @@ func ofTask(ev engine.Event) statement {
 func issued(t engine.Task) statement {
 	switch t.Kind {
 	case engine.TaskPlan:
-		return statement{TopicPlan, fmt.Sprintf("Asks what %s would change on %s (attempt %d)", short(t.Action), short(t.Target.String()), t.Attempt+1)}
+		return statement{TopicPlan, fmt.Sprintf("Asks what %s would change on %s (attempt %d)", short(t.Action), short(t.Target.Text()), t.Attempt+1)}
 	case engine.TaskExecute:
-		words := fmt.Sprintf("Does %s on %s (attempt %d)", short(t.Action), short(t.Target.String()), t.Attempt+1)
+		words := fmt.Sprintf("Does %s on %s (attempt %d)", short(t.Action), short(t.Target.Text()), t.Attempt+1)
 		if t.Plan != nil {
 			words = because(words, t.Plan.Summary)
 		}
@@ -44,7 +44,7 @@ func issued(t engine.Task) statement {
 	case engine.TaskVerify:
 		return statement{TopicVerify, because("Watches until "+clock(t.Deadline)+" whether it helped", probes(t.Probes))}
 	case engine.TaskUndo:
-		words := fmt.Sprintf("Puts back %s on %s (attempt %d)", short(t.Action), short(t.Target.String()), t.Attempt+1)
+		words := fmt.Sprintf("Puts back %s on %s (attempt %d)", short(t.Action), short(t.Target.Text()), t.Attempt+1)
 		if t.Outcome != nil {
 			words = because(words, t.Outcome.Summary)
 		}
@@ -56,7 +56,7 @@ func issued(t engine.Task) statement {
 func probes(all []engine.ProbeTask) string {
 	return list(all, func(p engine.ProbeTask) string {
 		if p.Target != nil {
-			return short(p.Kind) + " of " + short(p.Target.String())
+			return short(p.Kind) + " of " + short(p.Target.Text())
 		}
 		return short(p.Kind)
 	})
@@ -69,9 +69,9 @@ func answered(kind engine.TaskKind, r engine.Result) statement {
 	case r.Failure != nil:
 		return failed(*r.Failure)
 	case r.Plan != nil && r.Plan.Noop:
-		return statement{TopicPlan, because("Nothing on "+short(r.Plan.Target.String())+" needs to change", r.Plan.Summary)}
+		return statement{TopicPlan, because("Nothing on "+short(r.Plan.Target.Text())+" needs to change", r.Plan.Summary)}
 	case r.Plan != nil:
-		return statement{TopicPlan, because("Would change "+short(r.Plan.Target.String()), r.Plan.Summary)}
+		return statement{TopicPlan, because("Would change "+short(r.Plan.Target.Text()), r.Plan.Summary)}
 	case r.Outcome != nil && kind == engine.TaskUndo:
 		return statement{TopicAction, because("Put back", r.Outcome.Summary)}
 	case r.Outcome != nil && r.Observed:

@@ -36,7 +36,7 @@ func (r *run) end(id string, e engine.RunEnded) Notice {
 	default:
 		kind, what = Kind(e.Outcome), "Rule %s ended its run for %s"
 	}
-	text := fmt.Sprintf(what, r.rule, r.aim.Target())
+	text := fmt.Sprintf(what, r.rule, r.aim.Target().Text())
 	if e.Reason == "" {
 		return r.notice(id, kind, "", text+".")
 	}

@@ -119,7 +119,7 @@ func (r *run) event(id string, ev engine.Event) (Notice, bool) {
 		return Notice{}, false
 	case engine.RunContinued:
 		r.plans = nil
-		n := r.notice(id, Relapsed, "", fmt.Sprintf("%s relapsed after run %s: rule %s goes on with attempt %d.", r.aim.Target(), e.After, r.rule, e.Attempt+1))
+		n := r.notice(id, Relapsed, "", fmt.Sprintf("%s relapsed after run %s: rule %s goes on with attempt %d.", r.aim.Target().Text(), e.After, r.rule, e.Attempt+1))
 		n.Attempt = e.Attempt + 1
 		return n, true
 	case engine.RunHeld:
@@ -127,33 +127,33 @@ func (r *run) event(id string, ev engine.Event) (Notice, bool) {
 			return Notice{}, false
 		}
 		r.guard = e.Guard
-		n := r.notice(id, Held, e.Reason, fmt.Sprintf("Rule %s holds on %s (%s): %s", r.rule, r.aim.Target(), e.Guard, sentence(e.Reason)))
+		n := r.notice(id, Held, e.Reason, fmt.Sprintf("Rule %s holds on %s (%s): %s", r.rule, r.aim.Target().Text(), e.Guard, sentence(e.Reason)))
 		n.Guard, n.Until = e.Guard, e.Until
 		return n, true
 	case engine.RunAllowed:
 		r.guard = ""
-		n := r.notice(id, Acting, "", fmt.Sprintf("Rule %s acts on %s, attempt %d: %s", r.rule, r.aim.Target(), e.Attempt+1, sentence(r.would())))
+		n := r.notice(id, Acting, "", fmt.Sprintf("Rule %s acts on %s, attempt %d: %s", r.rule, r.aim.Target().Text(), e.Attempt+1, sentence(r.would())))
 		n.Plan, n.Attempt = e.Plan, e.Attempt+1
 		return n, true
 	case engine.RunStanding:
 		r.guard = ""
-		return r.notice(id, Standing, e.Reason, fmt.Sprintf("What rule %s did to %s stays until its alert resolves: %s", r.rule, r.aim.Target(), sentence(e.Reason))), true
+		return r.notice(id, Standing, e.Reason, fmt.Sprintf("What rule %s did to %s stays until its alert resolves: %s", r.rule, r.aim.Target().Text(), sentence(e.Reason))), true
 	case engine.UndoStarted:
 		r.guard = ""
 		kind := Undoing
 		if e.Ends == engine.Restored {
 			kind = Restoring
 		}
-		n := r.notice(id, kind, e.Reason, fmt.Sprintf("Rule %s puts back what attempt %d did to %s: %s", r.rule, e.Attempt+1, r.aim.Target(), sentence(e.Reason)))
+		n := r.notice(id, kind, e.Reason, fmt.Sprintf("Rule %s puts back what attempt %d did to %s: %s", r.rule, e.Attempt+1, r.aim.Target().Text(), sentence(e.Reason)))
 		n.Attempt = e.Attempt + 1
 		return n, true
 	case engine.AttemptFailed:
 		r.plans, r.guard = nil, ""
-		n := r.notice(id, AttemptFailed, e.Reason, fmt.Sprintf("Attempt %d of rule %s on %s failed: %s", e.Attempt+1, r.rule, r.aim.Target(), sentence(e.Reason)))
+		n := r.notice(id, AttemptFailed, e.Reason, fmt.Sprintf("Attempt %d of rule %s on %s failed: %s", e.Attempt+1, r.rule, r.aim.Target().Text(), sentence(e.Reason)))
 		n.Attempt = e.Attempt + 1
 		return n, true
 	case engine.RunMerged:
-		return r.notice(id, Merged, "", fmt.Sprintf("Run %s of rule %s has %s in hand already.", e.Into, r.rule, r.aim.Target())), true
+		return r.notice(id, Merged, "", fmt.Sprintf("Run %s of rule %s has %s in hand already.", e.Into, r.rule, r.aim.Target().Text())), true
 	case engine.RunEnded:
 		return r.end(id, e), true
 	default:
@@ -166,19 +166,19 @@ func (r *run) people(id string, ev engine.Event) (Notice, bool) {
 	switch e := ev.(type) {
 	case engine.ApprovalAsked:
 		r.guard = ""
-		n := r.notice(id, ApprovalWanted, "", fmt.Sprintf("Rule %s asks for approval, until %s, to act on %s: %s", r.rule, clock(e.Until), r.aim.Target(), sentence(r.would())))
+		n := r.notice(id, ApprovalWanted, "", fmt.Sprintf("Rule %s asks for approval, until %s, to act on %s: %s", r.rule, clock(e.Until), r.aim.Target().Text(), sentence(r.would())))
 		n.Plan, n.Until = e.Plan, e.Until
 		return n, true
 	case engine.ApprovalGiven:
-		n := r.notice(id, Approved, "", fmt.Sprintf("%s approved what rule %s does to %s.", e.By, r.rule, r.aim.Target()))
+		n := r.notice(id, Approved, "", fmt.Sprintf("%s approved what rule %s does to %s.", e.By, r.rule, r.aim.Target().Text()))
 		n.Plan, n.By = e.Plan, e.By
 		return n, true
 	case engine.RunParked:
-		n := r.notice(id, Parked, e.Reason, fmt.Sprintf("Rule %s needs a person to look at %s: %s", r.rule, r.aim.Target(), sentence(e.Reason)))
+		n := r.notice(id, Parked, e.Reason, fmt.Sprintf("Rule %s needs a person to look at %s: %s", r.rule, r.aim.Target().Text(), sentence(e.Reason)))
 		n.Until = e.Until
 		return n, true
 	case engine.Escalated:
-		n := r.notice(id, Escalated, e.Reason, fmt.Sprintf("Rule %s asks people to look after %s: %s", r.rule, r.aim.Target(), sentence(e.Reason)))
+		n := r.notice(id, Escalated, e.Reason, fmt.Sprintf("Rule %s asks people to look after %s: %s", r.rule, r.aim.Target().Text(), sentence(e.Reason)))
 		n.Routes = e.Routes
 		return n, true
 	default:
@@ -198,7 +198,7 @@ func (r *run) startedText() string {
 	if r.alert.Severity != "" {
 		severity = " (" + r.alert.Severity + ")"
 	}
-	text := fmt.Sprintf("Rule %s, mode %s, takes up alert %s%s for %s", r.rule, r.mode, r.alert.Name, severity, r.aim.Target())
+	text := fmt.Sprintf("Rule %s, mode %s, takes up alert %s%s for %s", r.rule, r.mode, r.alert.Name, severity, r.aim.Target().Text())
 	if r.alert.Summary == "" {
 		return text + "."
 	}
