@@ -112,14 +112,6 @@ func (r *Rule) workers(own string, t Target) string {
 	return own
 }
 
-// timeout bounds one call of an action's remediator.
-func (a *Attempt) timeout(action int) time.Duration {
-	if own := a.Do[action].Timeout; own > 0 {
-		return own
-	}
-	return a.Timeout
-}
-
 // firstToAct is the first rung that does anything.
 func (r *Rule) firstToAct() int {
 	return slices.IndexFunc(r.Attempts, func(a Attempt) bool { return len(a.Do) > 0 })
@@ -284,6 +276,14 @@ type Attempt struct {
 	Backoff time.Duration
 	// Timeout bounds one call of a remediator.
 	Timeout time.Duration
+}
+
+// timeout bounds one call of an action's remediator.
+func (a *Attempt) timeout(action int) time.Duration {
+	if own := a.Do[action].Timeout; own > 0 {
+		return own
+	}
+	return a.Timeout
 }
 
 // looks reports whether the attempt has anything to verify.
