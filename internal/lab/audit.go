@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -36,9 +37,14 @@ type AuditEntry struct {
 // AuditFilter chooses entries. An empty field matches everything.
 type AuditFilter struct {
 	User, Verb, Resource, Subresource, Namespace, Name string
+	// DryRuns asks for what changed nothing, too.
+	DryRuns bool
 }
 
 func (f AuditFilter) matches(e *AuditEntry) bool {
+	if !f.DryRuns && strings.Contains(e.URI, "dryRun=All") {
+		return false
+	}
 	for _, pair := range [][2]string{
 		{f.User, e.User},
 		{f.Verb, e.Verb},
