@@ -233,7 +233,7 @@ func TestPauseAndResume(t *testing.T) {
 	p.runs(t, "resume").has(t, "all is resumed")
 	// Until the engine has read it, the ledger says that it is paused, and it is resumed again.
 	again := p.runs(t, "resume")
-	for again.err == nil && t.Context().Err() == nil {
+	for again.failed == nil && t.Context().Err() == nil {
 		again = p.runs(t, "resume")
 	}
 	again.fails(t, "not paused")
