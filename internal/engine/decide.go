@@ -248,7 +248,7 @@ func (d *decider) withoutRule(err error) {
 		return
 	}
 	left := ""
-	if d.run.Done > 0 {
+	if d.run.lasting() > 0 {
 		left = "; what its attempt did is left as it is"
 	}
 	d.endAsking(nil, HeldBack, "%v%s", err, left)

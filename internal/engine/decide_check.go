@@ -12,7 +12,7 @@ const checkFor = 30 * time.Second
 // before its first action.
 func (d *decider) checkDue(rule *Rule) bool {
 	at := d.run.CheckedAt
-	return len(d.attempt(rule).Check) > 0 && d.run.Done == 0 && (at.IsZero() || d.at.Sub(at) > checkFor)
+	return len(d.attempt(rule).Check) > 0 && d.run.lasting() == 0 && (at.IsZero() || d.at.Sub(at) > checkFor)
 }
 
 // issueCheck asks for one look at each probe of the precondition.

@@ -98,6 +98,9 @@ func (d *decider) judge(rule *Rule) {
 			why = fmt.Sprintf("%s, after it was held by %s: %s", why, d.run.Guard, d.run.Why)
 		}
 		d.giveUpRun(rule, HeldBack, "%s", why)
+	case d.entangled(v):
+		// It would wait until nobody repeats the alerts of either any more.
+		d.giveUpRun(rule, HeldBack, "%s, and waits, itself or through others, for what this run has", v.reason)
 	case v.held():
 		d.hold(v)
 	default:

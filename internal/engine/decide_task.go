@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strings"
 	"time"
 )
@@ -204,14 +203,20 @@ func (d *decider) misfit(t Task, res Result) string {
 	if h := res.Plan.Health; h != nil && min(h.Total, h.Healthy, h.Disrupts) < 0 {
 		return "the worker's plan counts less than no instances"
 	}
-	// The guards and the hold are for the targets that the run has.
-	switch own := d.run.is(t.Target); {
-	case own && d.run.Acted > 0 && res.Plan.Target != d.run.Target:
-		return fmt.Sprintf("the plan is for %s, but the run is at work on %s", res.Plan.Target, d.run.Target)
-	case !own && d.run.Allowed && !slices.Contains(d.run.keeps(), res.Plan.Target):
-		return fmt.Sprintf("the plan is for %s, which is none of the targets that the attempt was allowed to act on", res.Plan.Target)
+	if own, other := d.workers(t.Target), d.workers(res.Plan.Target); own != other {
+		return fmt.Sprintf("the plan is for %s, which another worker group works on: %q, and not %q", res.Plan.Target, other, own)
 	}
-	return ""
+	return d.run.strays(t, res.Plan.Target)
+}
+
+// workers is the group that would work on a target if the next action to be planned
+// were for it. Without the rule there is none, and nothing is done either.
+func (d *decider) workers(on Target) string {
+	rule, err := d.rule()
+	if err != nil {
+		return ""
+	}
+	return rule.workers(d.attempt(rule).Do[len(d.run.Plans)].Group, on)
 }
 
 // failed decides by the class of a failure, and by nothing else.

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -183,6 +184,25 @@ func busy(other *Run, on Target) verdict {
 		guard: GuardBusy, reason: fmt.Sprintf("run %s of rule %s is at work on %s", other.ID, other.Rule, on),
 		waits: waitTarget(on),
 	}
+}
+
+// entangled reports whether whoever has the target that the run would wait for waits,
+// at last, for one that this run has from a rung before. The one that finds it out gives
+// up, so that the others go on.
+func (d *decider) entangled(v verdict) bool {
+	waits := v.waits
+	for range d.st.index.active {
+		target, ok := strings.CutPrefix(waits, waitOnTarget)
+		if !ok {
+			return false
+		}
+		id, had := d.st.index.holders[target]
+		if !had || id == d.run.ID {
+			return had
+		}
+		waits = d.st.Runs[id].waitsFor()
+	}
+	return false
 }
 
 func (d *decider) calm(rule *Rule) verdict {

@@ -62,6 +62,7 @@ func (r *Run) applyLate(ev Event, at time.Time) {
 		if e.Target.Name != "" {
 			r.Target = e.Target
 		}
+		r.Tries, r.RetryTask = 0, ""
 		r.Phase, r.VerifyUntil, r.WakeAt, r.ProbesAt = PhaseVerifying, e.Until, e.Until, time.Time{}
 	case VerifyWaiting:
 		r.WakeAt, r.Why = e.Until, e.Reason

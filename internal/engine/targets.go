@@ -1,6 +1,9 @@
 package engine
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // A run is about one target, which the rule states and an action's plan makes
 // canonical. An action may have a target of its own beside that, as a failover's
@@ -29,10 +32,11 @@ func (r *Run) keeps() []Target { return append([]Target{r.Target}, r.Also...) }
 
 // aim takes a plan's target for the run's, if it is a plan of that one, and if no
 // other plan of the attempt tells it. An attempt whose actions all have targets of
-// their own goes by what the rule states.
+// their own goes by what the rule states. Once anything was done, the target stays.
 func (r *Run) aim(t *Task, p Plan) {
 	own := t == nil || r.is(t.Target)
 	switch {
+	case own && r.Acted > 0:
 	case own && !slices.ContainsFunc(r.Plans, func(p Plan) bool { return p.Target == r.Target }):
 		r.Target = p.Target
 	case !own && !r.Canonical():
@@ -45,6 +49,21 @@ func (r *Run) take() {
 	for _, t := range r.Targets()[1:] {
 		r.Also = with(r.Also, t)
 	}
+}
+
+// strays says why a plan of the run is for none of the targets that the guards and
+// the hold are for; empty if it is for one. What an attempt works on that is yet to be
+// allowed is judged then.
+func (r *Run) strays(t Task, to Target) string {
+	switch own := r.is(t.Target); {
+	case r.Acted == 0 || to == r.Target:
+	case r.Allowed && slices.Contains(r.keeps(), to):
+	case own:
+		return fmt.Sprintf("the plan is for %s, but the run is at work on %s", to, r.Target)
+	case r.Allowed:
+		return fmt.Sprintf("the plan is for %s, which is none of the targets that the attempt was allowed to act on", to)
+	}
+	return ""
 }
 
 // noop reports whether an action of the attempt finds nothing to change.

@@ -18,9 +18,12 @@ import (
 //	alerts            an alert resolves
 //	alerts NAME       an alert of that name resolves
 //	budget NAME KEY   a run that counted against the budget ends, or stands
-const waitPause = "pause"
+const (
+	waitPause    = "pause"
+	waitOnTarget = "target "
+)
 
-func waitTarget(t Target) string { return "target " + t.String() }
+func waitTarget(t Target) string { return waitOnTarget + t.String() }
 
 func waitRule(name string) string { return "rule " + name }
 
