@@ -94,7 +94,18 @@ func (c *compiler) attempt(f *file, n *yaml.Node, r *rule) (engine.Attempt, bool
 	case o.get("verify") == nil && effective(r.rule.Mode, a.Mode) == engine.ModeAuto && n.Kind == yaml.MappingNode:
 		f.unverified(n, r, a)
 	}
+	f.aimless(n, a, r)
 	return a, ok && !f.failedSince(before)
+}
+
+// aimless refuses an attempt whose actions all have targets of their own where the
+// rule's is a pod: only an action on it tells which workload the run is about.
+func (f *file) aimless(n *yaml.Node, a engine.Attempt, r *rule) {
+	onRules := func(action engine.Action) bool { return action.Target == nil }
+	if len(a.Do) == 0 || slices.ContainsFunc(a.Do, onRules) || !slices.Contains([]string{"Pod", "ReplicaSet"}, r.target.kind) {
+		return
+	}
+	f.errorf(n, "all actions of this attempt have targets of their own, and the rule's target is a %s, which none of them leads to its workload: name the Deployment, StatefulSet or DaemonSet as the rule's target", r.target.kind)
 }
 
 // unverified warns of an attempt that nobody looks after.
