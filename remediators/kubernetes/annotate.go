@@ -179,8 +179,8 @@ func planAnnotate(at engine.Target, m *metav1.ObjectMeta, wanted map[string]*str
 		p.Summary = fmt.Sprintf("%s %s in %s has these annotations already", at.Kind, nameOf(at), at.Cluster)
 	}
 	var err error
-	if p.Precondition, err = json.Marshal(done); err != nil {
-		return engine.Plan{}, change{}, remediators.Terminal("precondition does not encode: %w", err)
+	if p.Precondition, err = encode(done); err != nil {
+		return engine.Plan{}, change{}, err
 	}
 	return p, change{annotations: done.written(false)}, nil
 }
@@ -210,9 +210,9 @@ func (a *Annotate) Execute(ctx context.Context, t engine.Task, p engine.Plan) (e
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	before, err := json.Marshal(done)
+	before, err := encode(done)
 	if err != nil {
-		return engine.Outcome{}, remediators.Terminal("outcome does not encode: %w", err)
+		return engine.Outcome{}, err
 	}
 	err = a.clusters.carryOut(ctx, t, p, func(context.Context, *Client) (change, error) {
 		return change{annotations: done.written(false)}, nil
@@ -242,12 +242,9 @@ func (a *Annotate) Observe(ctx context.Context, t engine.Task, p engine.Plan) (e
 // none of them was changed since. An outcome that was observed has no Before; t.Plan,
 // the plan that was executed, then tells the same.
 func (a *Annotate) Undo(ctx context.Context, t engine.Task, o engine.Outcome) error {
-	if t.Undoes == "" {
-		return remediators.Terminal("undo task %s does not name the task that it undoes", t.ID)
-	}
-	raw := o.Before
-	if len(raw) == 0 && t.Plan != nil {
-		raw = t.Plan.Precondition
+	raw, err := beforeOf(t, o)
+	if err != nil {
+		return err
 	}
 	done, err := decodeAnnotations(raw, t.Target)
 	if err != nil {
@@ -266,18 +263,9 @@ func (a *Annotate) Undo(ctx context.Context, t engine.Task, o engine.Outcome) er
 // isBack reports whether an object shows that a task was undone, or why it cannot
 // be.
 func (a annotations) isBack(m *metav1.ObjectMeta, task string) (bool, error) {
-	marks := marksOf(m.Annotations)
-	switch {
-	case m.UID != a.UID:
-		return false, remediators.Terminal("%s is not annotated as before: it is another one of the same name", a.Target)
-	case m.DeletionTimestamp != nil:
-		return false, remediators.Terminal("%s is being deleted", a.Target)
-	case marks.has(task + undoSuffix):
-		return true, nil
-	case !a.stand(m):
-		return false, remediators.PlanChanged("%s is not annotated as before: its annotations were changed since", a.Target)
-	case !marks.has(task):
-		return false, remediators.PlanChanged("%s is not annotated as before: it was changed so often since that it no longer shows task %s", a.Target, task)
+	changed := ""
+	if !a.stand(m) {
+		changed = "its annotations were changed since"
 	}
-	return false, nil
+	return isBack(m, a.UID, task, a.Target.String()+" is not annotated as before", changed)
 }

@@ -1,8 +1,6 @@
 package kubernetes
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -10,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/tripgen/paramedic/internal/engine"
-	"github.com/tripgen/paramedic/remediators"
 )
 
 // annotateParams are those of [Annotate]; annotateSchema says the same to editors and
@@ -20,16 +17,16 @@ type annotateParams struct {
 }
 
 const (
-	// annotationKey is how Kubernetes spells them, though it takes a prefix in capitals,
-	// too. Source: IsQualifiedName of k8s.io/apimachinery.
-	annotationKey = `^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
+	// qualifiedName is how Kubernetes spells the keys of annotations and labels, though it
+	// takes a prefix in capitals, too. Source: IsQualifiedName of k8s.io/apimachinery.
+	qualifiedName = `^([a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	// ownedKey are the prefixes whose annotations are somebody's own: the API server's
 	// and its controllers', by which one can do anything, and the marks by which an
 	// action knows what it did.
 	ownedKey = `^([^/]*[.])?(paramedic[.]dev|kubernetes[.]io|k8s[.]io)/`
 
 	maxAnnotations     = 20
-	maxAnnotationKey   = 253 + 1 + 63
+	maxQualifiedName   = 253 + 1 + 63
 	maxAnnotationValue = 4096
 )
 
@@ -41,7 +38,7 @@ const annotateSchema = `{
     "annotations": {
       "type": "object", "minProperties": 1, "maxProperties": 20,
       "description": "What to set, by key; null takes an annotation away. Those of kubernetes.io, k8s.io and paramedic.dev are refused.",
-      "propertyNames": {"maxLength": 317, "pattern": "` + annotationKey + `", "not": {"pattern": "` + ownedKey + `"}},
+      "propertyNames": {"maxLength": 317, "pattern": "` + qualifiedName + `", "not": {"pattern": "` + ownedKey + `"}},
       "additionalProperties": {"type": ["string", "null"], "maxLength": 4096}
     }
   }
@@ -54,26 +51,23 @@ func annotateParamsOf(t engine.Task) (map[string]*string, error) {
 	if err := decodeParams(t, &p); err != nil {
 		return nil, err
 	}
-	refuse := func(format string, args ...any) error {
-		return remediators.Terminal("task %s: parameters of %s: "+format, append([]any{t.ID, t.Action}, args...)...)
-	}
 	if n := len(p.Annotations); n < 1 || n > maxAnnotations {
-		return nil, refuse("%d annotations; want 1 to %d", n, maxAnnotations)
+		return nil, badParams(t, "%d annotations; want 1 to %d", n, maxAnnotations)
 	}
-	spelling, owned := regexp.MustCompile(annotationKey), regexp.MustCompile(ownedKey)
+	spelling, owned := regexp.MustCompile(qualifiedName), regexp.MustCompile(ownedKey)
 	wanted := make(map[string]*string, len(p.Annotations))
 	for _, key := range slices.Sorted(maps.Keys(p.Annotations)) {
 		var value *string
 		err := json.Unmarshal(p.Annotations[key], &value)
 		switch {
-		case len(key) > maxAnnotationKey || !spelling.MatchString(key):
-			return nil, refuse("%q is no annotation's key; want NAME, or DOMAIN/NAME in small letters", key)
+		case len(key) > maxQualifiedName || !spelling.MatchString(key):
+			return nil, badParams(t, "%q is no annotation's key; want NAME, or DOMAIN/NAME in small letters", key)
 		case owned.MatchString(key):
-			return nil, refuse("annotation %s is not to be written: those of kubernetes.io, k8s.io and paramedic.dev belong to these", key)
+			return nil, badParams(t, "annotation %s is not to be written: those of kubernetes.io, k8s.io and paramedic.dev belong to these", key)
 		case err != nil:
-			return nil, refuse("annotation %s: its value is no text and not null: %w", key, err)
+			return nil, badParams(t, "annotation %s: its value is no text and not null: %w", key, err)
 		case value != nil && len([]rune(*value)) > maxAnnotationValue:
-			return nil, refuse("annotation %s: its value is longer than %d characters", key, maxAnnotationValue)
+			return nil, badParams(t, "annotation %s: its value is longer than %d characters", key, maxAnnotationValue)
 		}
 		wanted[key] = value
 	}
@@ -90,8 +84,7 @@ func shown(v *string) string {
 	case v == nil:
 		return "none"
 	case len([]rune(*v)) > maxShown:
-		sum := sha256.Sum256([]byte(*v))
-		return fmt.Sprintf("%q... (%d characters, sha256 %s)", string([]rune(*v)[:maxShown]), len([]rune(*v)), hex.EncodeToString(sum[:5]))
+		return fmt.Sprintf("%q... (%d characters, sha256 %s)", string([]rune(*v)[:maxShown]), len([]rune(*v)), shortHash(*v, 5))
 	}
 	return fmt.Sprintf("%q", *v)
 }

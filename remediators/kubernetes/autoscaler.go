@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 
@@ -107,7 +106,7 @@ func readAutoscalers(ctx context.Context, client *Client, namespace string, whos
 	var keda struct {
 		Items []scaledObject `json:"items"`
 	}
-	if err := client.list(ctx, kindScaledObject, namespace, whose, selection{}, &keda); err != nil && status(err) != http.StatusNotFound {
+	if err := client.list(ctx, kindScaledObject, namespace, whose, selection{}, &keda); err != nil && !notFound(err) {
 		return autoscalers{}, err
 	}
 	return autoscalers{own.Items, keda.Items}, nil

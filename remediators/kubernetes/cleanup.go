@@ -82,7 +82,7 @@ type cleanupParams struct {
 
 func cleanupParamsOf(t engine.Task) (cleanupParams, error) {
 	p := cleanupParams{text: defaultGrace}
-	if err := wholeParams(t, &p); err != nil {
+	if _, err := wholeParams(t, &p); err != nil {
 		return p, err
 	}
 	switch p.What {
@@ -178,8 +178,8 @@ func planCleanup(at engine.Target, params cleanupParams, left []leftover) (engin
 		})
 	}
 	var err error
-	if p.Precondition, err = json.Marshal(leftovers{left}); err != nil {
-		return engine.Plan{}, remediators.Terminal("plan for %s does not encode: %w", at, err)
+	if p.Precondition, err = encode(leftovers{left}); err != nil {
+		return engine.Plan{}, err
 	}
 	return p, nil
 }
@@ -249,7 +249,7 @@ func (c *Cleanup) Observe(ctx context.Context, t engine.Task, p engine.Plan) (en
 	for _, l := range plan.Left {
 		now, err := params.kind.one(ctx, client, p.Target, l.Name)
 		switch {
-		case isGone(err), err == nil && (now.UID != l.UID || now.deleted):
+		case notFound(err), err == nil && (now.UID != l.UID || now.deleted):
 			return engine.Unknown, nil
 		case err != nil:
 			return engine.Unknown, err

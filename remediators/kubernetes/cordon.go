@@ -34,7 +34,7 @@ func (*Cordon) Spec() remediators.Spec {
 
 func cordonParamsOf(t engine.Task) (least int, err error) {
 	var p readyParams
-	if err := wholeParams(t, &p); err != nil {
+	if _, err := wholeParams(t, &p); err != nil {
 		return 0, err
 	}
 	return p.least(t)

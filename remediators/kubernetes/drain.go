@@ -63,7 +63,7 @@ type drainParams struct {
 
 func drainParamsOf(t engine.Task) (drainParams, error) {
 	p := drainParams{most: defaultPods}
-	err := wholeParams(t, &p)
+	_, err := wholeParams(t, &p)
 	if err != nil {
 		return p, err
 	}
@@ -116,7 +116,7 @@ func (d *Drain) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 		return engine.Plan{}, err
 	}
 	for i := range pods.evict {
-		if err := evictionOf(&pods.evict[i]).rehearse(ctx, client); err != nil && remediators.ClassOf(err) == engine.ClassTerminal && !isGone(err) {
+		if err := evictionOf(&pods.evict[i]).rehearse(ctx, client); err != nil && remediators.ClassOf(err) == engine.ClassTerminal && !notFound(err) {
 			return engine.Plan{}, err
 		}
 	}
@@ -185,7 +185,7 @@ func (d *Drain) Observe(ctx context.Context, t engine.Task, p engine.Plan) (engi
 	}
 	if checkpoint := remediators.CheckpointOf(ctx); checkpoint != nil {
 		var k leavingPods
-		if err := json.Unmarshal(checkpoint, &k); err != nil {
+		if err := json.Unmarshal(checkpoint, &k); err != nil || len(k.Pods) == 0 {
 			return engine.Unknown, nil //nolint:nilerr // another version's tells nothing
 		}
 		return d.awaited(ctx, client, p.Target, k.has)

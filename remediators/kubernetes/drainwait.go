@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"time"
 
@@ -146,6 +145,3 @@ func (d *Drain) awaited(ctx context.Context, client *Client, at engine.Target, w
 		}
 	}
 }
-
-// isGone reports whether an error says that there is no such object.
-func isGone(err error) bool { return status(err) == http.StatusNotFound }

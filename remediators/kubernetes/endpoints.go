@@ -76,13 +76,6 @@ func (c *Client) podsOf(ctx context.Context, s *service, selector map[string]str
 	return list.Items, nil
 }
 
-// podReady says that a pod takes requests and goes on to.
-func podReady(pod *corev1.Pod) bool {
-	return pod.DeletionTimestamp == nil && slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-}
-
 // colour reads the pods that a Service would lead to with another value of a label.
 func (c *Client) colour(ctx context.Context, s *service, label, value string) ([]corev1.Pod, error) {
 	pods, err := c.podsOf(ctx, s, withLabel(s.Spec.Selector, label, value))
@@ -94,7 +87,7 @@ func (c *Client) colour(ctx context.Context, s *service, label, value string) ([
 func enough(s *service, pods []corev1.Pod, colour string, needed int) (int, error) {
 	ready := 0
 	for i := range pods {
-		if !podReady(&pods[i]) {
+		if !isReady(&pods[i]) {
 			continue
 		}
 		ready++
@@ -120,18 +113,18 @@ func missingPort(s *service, pod *corev1.Pod) string {
 		if port.TargetPort.Type != intstr.String {
 			continue
 		}
-		has := false
-		for i := range pod.Spec.Containers {
-			has = has || slices.ContainsFunc(pod.Spec.Containers[i].Ports, func(p corev1.ContainerPort) bool {
+		serves := func(c *corev1.Container) bool {
+			return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool {
 				return p.Name == port.TargetPort.StrVal && p.Protocol == port.Protocol
 			})
 		}
-		for i := range pod.Spec.InitContainers { // a sidecar is one that is restarted always
+		has := false
+		for i := range pod.Spec.Containers {
+			has = has || serves(&pod.Spec.Containers[i])
+		}
+		for i := range pod.Spec.InitContainers {
 			c := &pod.Spec.InitContainers[i]
-			has = has || c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways &&
-				slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool {
-					return p.Name == port.TargetPort.StrVal && p.Protocol == port.Protocol
-				})
+			has = has || isSidecar(c) && serves(c)
 		}
 		if !has {
 			return port.TargetPort.StrVal
@@ -186,7 +179,7 @@ func (e endpoints) of(pods []corev1.Pod) bool {
 		if there {
 			own++
 		}
-		if podReady(&pods[i]) && !ready {
+		if isReady(&pods[i]) && !ready {
 			return false
 		}
 	}

@@ -56,7 +56,7 @@ type evictParams struct {
 
 func evictParamsOf(t engine.Task) (evictParams, error) {
 	var p evictParams
-	if err := wholeParams(t, &p); err != nil {
+	if _, err := wholeParams(t, &p); err != nil {
 		return p, err
 	}
 	if p.Pod != nil && *p.Pod == "" {
@@ -138,7 +138,7 @@ func (e *Evict) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 // missing is the error of a pod that cannot be read. One that a StatefulSet is to have
 // comes back under its name.
 func missing(ctx context.Context, client *Client, at engine.Target, pod string, err error) error {
-	if !isGone(err) || at.Kind != kindStatefulSet {
+	if !notFound(err) || at.Kind != kindStatefulSet {
 		return err
 	}
 	w, werr := resolve(ctx, client, at)
@@ -175,9 +175,9 @@ func planEvict(cluster string, w *workload, pod *corev1.Pod, params evictParams)
 	if w.kind == kindDaemonSet && !params.DaemonSet {
 		return engine.Plan{}, remediators.Terminal("%s is one of %s, and would come back on the same node; write daemonSet: true if that is meant", podName(pod), w)
 	}
-	seen, err := json.Marshal(evicted{Pod: pod.Name, UID: pod.UID})
+	seen, err := encode(evicted{Pod: pod.Name, UID: pod.UID})
 	if err != nil {
-		return engine.Plan{}, remediators.Terminal("precondition does not encode: %w", err)
+		return engine.Plan{}, err
 	}
 	p := engine.Plan{Target: w.target(cluster), Precondition: seen}
 	disrupts := int32(0)
@@ -230,7 +230,7 @@ func (e *Evict) Observe(ctx context.Context, _ engine.Task, p engine.Plan) (engi
 	var pod corev1.Pod
 	err = client.get(ctx, kindPod, p.Target.Namespace, seen.Pod, &pod)
 	switch {
-	case isGone(err), err == nil && (pod.UID != seen.UID || pod.DeletionTimestamp != nil):
+	case notFound(err), err == nil && (pod.UID != seen.UID || pod.DeletionTimestamp != nil):
 		return engine.Unknown, nil // by whom, it does not tell
 	case err != nil:
 		return engine.Unknown, err

@@ -15,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
 )
 
@@ -40,13 +39,13 @@ func mayEvict() rbacv1.PolicyRule {
 func (e eviction) make(ctx context.Context, client *Client) (gone bool, err error) {
 	err = e.send(ctx, client, nil)
 	_, conflict := errors.AsType[conflictError](err)
-	if err == nil || !conflict && !isGone(err) {
+	if err == nil || !conflict && !notFound(err) {
 		return false, err
 	}
 	// It says so of a pod that is gone, and of other things.
 	var pod corev1.Pod
 	switch readErr := client.get(ctx, kindPod, e.namespace, e.pod, &pod); {
-	case isGone(readErr), readErr == nil && pod.UID != e.uid:
+	case notFound(readErr), readErr == nil && pod.UID != e.uid:
 		return true, nil
 	case readErr != nil:
 		return false, remediators.UnknownOutcome("%w; then: %w", err, readErr)
@@ -59,12 +58,7 @@ func (e eviction) make(ctx context.Context, client *Client) (gone bool, err erro
 // rehearse has the API server go through it without evicting: rights, admission, and
 // the budgets as they are at this moment. An error is never of an unknown outcome.
 func (e eviction) rehearse(ctx context.Context, client *Client) error {
-	err := e.send(ctx, client, map[string]string{"dryRun": metav1.DryRunAll})
-	_, conflict := errors.AsType[conflictError](err)
-	if err != nil && (conflict || remediators.ClassOf(err) == engine.ClassUnknown) {
-		return remediators.Retryable(retryAfter(err), "dry run: %w", err)
-	}
-	return err
+	return rehearsed(e.send(ctx, client, map[string]string{"dryRun": metav1.DryRunAll}))
 }
 
 // send sends it once. The error is classified, or a conflictError.
@@ -132,7 +126,7 @@ func isFinished(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// isReady reports whether a pod counts as a healthy one.
+// isReady reports whether a pod takes requests, and is to go on to.
 func isReady(pod *corev1.Pod) bool {
 	for i := range pod.Status.Conditions {
 		if c := &pod.Status.Conditions[i]; c.Type == corev1.PodReady {

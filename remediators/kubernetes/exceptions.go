@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/tripgen/paramedic/internal/engine"
-	"github.com/tripgen/paramedic/remediators"
 )
 
 // KeepRunningAnnotation on a Deployment, StatefulSet or Namespace keeps it from ever
@@ -49,19 +48,16 @@ const exceptionsSchema = `{
 
 func exceptionsOf(t engine.Task) (exceptions, error) {
 	var e exceptions
-	if err := decodeParams(t, &e); err != nil {
+	if _, err := wholeParams(t, &e); err != nil {
 		return e, err
 	}
-	refuse := func(format string, args ...any) (exceptions, error) {
-		return e, remediators.Terminal("task %s: parameters of %s: "+format, append([]any{t.ID, t.Action}, args...)...)
-	}
 	if n := len(e.Except); e.Except != nil && (n < 1 || n > maxExceptions) {
-		return refuse("except has %d names; want 1 to %d", n, maxExceptions)
+		return e, badParams(t, "except has %d names; want 1 to %d", n, maxExceptions)
 	}
 	name := regexp.MustCompile(workloadName)
 	for _, one := range e.Except {
 		if len(one) > 253 || !name.MatchString(one) {
-			return refuse("except: %q is no name of a Deployment or StatefulSet", one)
+			return e, badParams(t, "except: %q is no name of a Deployment or StatefulSet", one)
 		}
 	}
 	if e.ExceptLabels == nil {
@@ -70,10 +66,10 @@ func exceptionsOf(t engine.Task) (exceptions, error) {
 	selector, err := labels.Parse(*e.ExceptLabels)
 	switch {
 	case err != nil:
-		return refuse("exceptLabels: %w", err)
+		return e, badParams(t, "exceptLabels: %w", err)
 	case selector.Empty():
 		// It would match everything, and hide that nothing is ever done.
-		return refuse("exceptLabels is empty; leave it out, or write a selector")
+		return e, badParams(t, "exceptLabels is empty; leave it out, or write a selector")
 	}
 	e.selector = selector
 	return e, nil

@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
 )
 
@@ -18,6 +19,9 @@ func status(err error) int {
 	}
 	return 0
 }
+
+// notFound reports whether the API server has no such object, or no such kind.
+func notFound(err error) bool { return status(err) == http.StatusNotFound }
 
 // retryAfter is what the API server asked for, as 429 and 503 carry it.
 func retryAfter(err error) time.Duration {
@@ -32,6 +36,17 @@ func retryAfter(err error) time.Duration {
 func refused(code int) bool {
 	return code >= 400 && code < 500 &&
 		code != http.StatusConflict && code != http.StatusTooManyRequests && code != http.StatusRequestTimeout
+}
+
+// rehearsed is the error of a dry run, which is never of an unknown outcome.
+func rehearsed(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, conflict := errors.AsType[conflictError](err); conflict || remediators.ClassOf(err) == engine.ClassUnknown {
+		return remediators.Retryable(retryAfter(err), "dry run: %w", err)
+	}
+	return err
 }
 
 // readError classifies the failure of a request that changes nothing.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -17,15 +16,12 @@ import (
 // undoFlips puts back each object that the task has changed, the last first, and goes
 // on past those that cannot be.
 func (c Clusters) undoFlips(ctx context.Context, t engine.Task, o engine.Outcome) error {
-	if t.Undoes == "" {
-		return remediators.Terminal("undo task %s does not name the task that it undoes", t.ID)
+	before, err := beforeOf(t, o)
+	if err != nil {
+		return err
 	}
 	if t.Plan == nil {
 		return remediators.Terminal("undo of task %s: without its plan nobody knows what it changed", t.Undoes)
-	}
-	before := o.Before
-	if len(before) == 0 {
-		before = t.Plan.Precondition
 	}
 	all, err := flipsOf(*t.Plan, before)
 	if err != nil {
@@ -38,7 +34,7 @@ func (c Clusters) undoFlips(ctx context.Context, t engine.Task, o engine.Outcome
 		err := c.putBackObject(ctx, t, at, func(ctx context.Context, client *Client) (change, bool, error) {
 			meta, now, err := f.now(ctx, client, at)
 			if err != nil {
-				gone = status(err) == http.StatusNotFound
+				gone = notFound(err)
 				return change{}, false, err
 			}
 			gone = meta.UID != f.UID

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -95,9 +94,9 @@ func (j *Job) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	seen, err := json.Marshal(jobPlan{UID: cron.UID, Template: hash, Since: since})
+	seen, err := encode(jobPlan{UID: cron.UID, Template: hash, Since: since})
 	if err != nil {
-		return engine.Plan{}, remediators.Terminal("precondition does not encode: %w", err)
+		return engine.Plan{}, err
 	}
 	p := engine.Plan{
 		Target:       t.Target,
@@ -108,13 +107,7 @@ func (j *Job) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 		p.Summary += fmt.Sprintf(", for %d s at most", params.Deadline)
 	}
 	_, err = client.createJob(ctx, cron, params, t.ID, map[string]string{"dryRun": metav1.DryRunAll})
-	if conflict, ok := errors.AsType[conflictError](err); ok {
-		err = remediators.Retryable(0, "dry run: %w", conflict)
-	}
-	if err != nil && remediators.ClassOf(err) == engine.ClassUnknown {
-		err = remediators.Retryable(retryAfter(err), "dry run: %w", err)
-	}
-	return p, err
+	return p, rehearsed(err)
 }
 
 // notYetRun makes sure that a task's Job is not there, and that another one does not
@@ -233,7 +226,7 @@ func (c *Client) settleJob(ctx context.Context, namespace, name, task string, co
 		return &job, nil
 	case err == nil:
 		return nil, remediators.Terminal("there is another Job of the name: %w", conflict)
-	case status(err) == http.StatusNotFound && !apierrors.IsAlreadyExists(conflict):
+	case notFound(err) && !apierrors.IsAlreadyExists(conflict):
 		return nil, remediators.Retryable(0, "%w", conflict) // a quota that was written at the same moment
 	}
 	return nil, remediators.UnknownOutcome("%w; then: %w", conflict, err)
@@ -255,7 +248,7 @@ func (j *Job) Observe(ctx context.Context, t engine.Task, p engine.Plan) (engine
 	}
 	var job batchv1.Job
 	err = client.get(ctx, kindJob, p.Target.Namespace, jobName(params, p.Target.Name, t.ID), &job)
-	if status(err) == http.StatusNotFound {
+	if notFound(err) {
 		if remediators.CheckpointOf(ctx) != nil {
 			return engine.Unknown, nil // it was there
 		}
@@ -273,7 +266,7 @@ func (j *Job) Observe(ctx context.Context, t engine.Task, p engine.Plan) (engine
 	}
 	ended, err := client.followJob(ctx, &job)
 	switch {
-	case status(err) == http.StatusNotFound:
+	case notFound(err):
 		return engine.Unknown, nil
 	case err != nil:
 		return engine.Unknown, err

@@ -10,7 +10,9 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -37,7 +39,8 @@ func (c *Client) followJob(ctx context.Context, job *batchv1.Job) (*batchv1.Job,
 			return nil, err
 		}
 		if err == nil && now.UID != job.UID {
-			return nil, remediators.Terminal("%s is gone, and there is another one of its name", what)
+			gone := apierrors.NewNotFound(schema.GroupResource{Group: batchv1.GroupName, Resource: "jobs"}, job.Name)
+			return nil, remediators.Terminal("%s was replaced by another one of its name: %w", what, gone)
 		}
 		if _, ended := endOf(&now); ended {
 			return &now, nil

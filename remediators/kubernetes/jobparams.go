@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tripgen/paramedic/internal/engine"
-	"github.com/tripgen/paramedic/remediators"
 )
 
 // jobParams are those of [Job]; jobSchema says the same to editors and the linter.
@@ -41,12 +40,9 @@ const (
 
 func jobParamsOf(t engine.Task) (jobParams, error) {
 	var p jobParams
-	if err := decodeParams(t, &p); err != nil {
-		return p, err
-	}
-	given, err := givenParams(t)
+	given, err := wholeParams(t, &p)
 	if err != nil {
-		return p, remediators.Terminal("task %s: parameters of %s: %w", t.ID, t.Action, err)
+		return p, err
 	}
 	_, name := given["name"]
 	_, deadline := given["activeDeadlineSeconds"]
@@ -67,7 +63,7 @@ func jobParamsOf(t engine.Task) (jobParams, error) {
 		err = fmt.Errorf("keep is %q; want %v to %v", p.Keep, leastKept, mostKept)
 	}
 	if err != nil {
-		return p, remediators.Terminal("task %s: parameters of %s: %w", t.ID, t.Action, err)
+		return p, badParams(t, "%w", err)
 	}
 	return p, nil
 }

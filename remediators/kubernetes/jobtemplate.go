@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -77,12 +76,7 @@ func (c *cronJob) runnable() error {
 
 // images are those of the template's containers, for people.
 func (c *cronJob) images() string {
-	var names []string
-	for i := range c.template.Spec.Template.Spec.Containers {
-		names = append(names, c.template.Spec.Template.Spec.Containers[i].Image)
-	}
-	slices.Sort(names)
-	return strings.Join(slices.Compact(names), ", ")
+	return strings.Join(imagesOf(c.template.Spec.Template.Spec.Containers), ", ")
 }
 
 // raw is the template with all its fields.

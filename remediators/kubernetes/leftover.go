@@ -214,7 +214,7 @@ const (
 func (c *Cleanup) delete(ctx context.Context, client *Client, at engine.Target, params cleanupParams, l leftover) (fate, error) {
 	now, err := params.kind.one(ctx, client, at, l.Name)
 	switch {
-	case isGone(err), err == nil && (now.UID != l.UID || now.deleted):
+	case notFound(err), err == nil && (now.UID != l.UID || now.deleted):
 		return fateGone, nil
 	case err != nil:
 		return 0, err
@@ -222,17 +222,17 @@ func (c *Cleanup) delete(ctx context.Context, client *Client, at engine.Target, 
 		return fateSpared, nil
 	}
 	err = client.remove(ctx, params.kind.kind(), params.kind.in(at), now, false)
-	if _, conflict := errors.AsType[conflictError](err); !conflict && !isGone(err) {
+	if _, conflict := errors.AsType[conflictError](err); !conflict && !notFound(err) {
 		return fateDeleted, err
 	}
 	// Written in between, or deleted.
 	again, readErr := params.kind.one(ctx, client, at, l.Name)
 	switch {
-	case isGone(readErr), readErr == nil && (again.UID != l.UID || again.deleted):
+	case notFound(readErr), readErr == nil && (again.UID != l.UID || again.deleted):
 		return fateGone, nil
 	case readErr != nil:
 		return 0, remediators.UnknownOutcome("%w; then: %w", err, readErr)
-	case isGone(err):
+	case notFound(err):
 		return 0, err // something on the way says so
 	}
 	return fateSpared, nil

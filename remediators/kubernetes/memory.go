@@ -71,13 +71,7 @@ type raised struct {
 	Added      map[string]json.RawMessage `json:"added,omitempty"`
 }
 
-func (r raised) encode() (json.RawMessage, error) {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return nil, remediators.Terminal("precondition does not encode: %w", err)
-	}
-	return b, nil
-}
+func (r raised) encode() (json.RawMessage, error) { return encode(r) }
 
 func decodeRaised(raw json.RawMessage, of fmt.Stringer) (raised, error) {
 	var r raised
@@ -234,12 +228,9 @@ func (m *Memory) Observe(ctx context.Context, t engine.Task, p engine.Plan) (eng
 // as it was written. An outcome that was observed has no Before; t.Plan, the plan that
 // was executed, then tells the same.
 func (m *Memory) Undo(ctx context.Context, t engine.Task, o engine.Outcome) error {
-	if t.Undoes == "" {
-		return remediators.Terminal("undo task %s does not name the task that it undoes", t.ID)
-	}
-	raw := o.Before
-	if len(raw) == 0 && t.Plan != nil {
-		raw = t.Plan.Precondition
+	raw, err := beforeOf(t, o)
+	if err != nil {
+		return err
 	}
 	done, err := decodeRaised(raw, t.Target)
 	if err != nil {

@@ -2,7 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -97,22 +96,15 @@ func restartsFor(c *corev1.Container) bool {
 // rehearseResize has the API server go through a resize without making it.
 func rehearseResize(ctx context.Context, client *Client, pod *corev1.Pod, seen resized, task string) error {
 	err := seen.patch(ctx, client, pod.Namespace, "", task, false, map[string]string{"dryRun": metav1.DryRunAll})
-	if conflict, ok := errors.AsType[conflictError](err); ok {
-		return remediators.Retryable(0, "dry run: %w", conflict)
-	}
 	switch code := status(err); {
-	case err == nil:
-		return nil
 	case code == http.StatusNotFound && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse), code == http.StatusMethodNotAllowed:
 		return notInPlaceError{"this cluster does not serve pods/resize", err}
 	case code == http.StatusNotFound:
 		return remediators.Retryable(0, "dry run: a pod was replaced meanwhile: %w", err)
 	case code == http.StatusUnprocessableEntity:
 		return notInPlaceError{"its pods cannot be resized so", err}
-	case remediators.ClassOf(err) == engine.ClassUnknown:
-		return remediators.Retryable(retryAfter(err), "dry run: %w", err)
 	}
-	return err
+	return rehearsed(err)
 }
 
 // resize resizes the pods that the plan saw. A worker that takes the task up goes on
@@ -193,7 +185,7 @@ func observeResize(ctx context.Context, client *Client, task string, done raised
 	at := done.Target
 	w, err := getWorkload(ctx, client, at.Kind, at.Namespace, at.Name)
 	switch {
-	case err != nil && notFound(err):
+	case notFound(err):
 		return engine.Unknown, nil
 	case err != nil:
 		return engine.Unknown, err

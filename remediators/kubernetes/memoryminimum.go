@@ -125,18 +125,9 @@ func (m *Memory) lowerMinimum(ctx context.Context, t engine.Task, done raised) e
 }
 
 func (r raised) minimumIsBack(v *verticalAutoscaler, task string) (bool, error) {
-	marks := marksOf(v.Metadata.Annotations)
-	switch {
-	case v.Metadata.UID != r.UID:
-		return false, remediators.Terminal("%s is not put back: it is another one of the same name", v)
-	case v.Metadata.DeletionTimestamp != nil:
-		return false, remediators.Terminal("%s is being deleted", v)
-	case marks.has(task + undoSuffix):
-		return true, nil
-	case !r.inPolicies(v):
-		return false, remediators.PlanChanged("%s is not put back: its minAllowed was changed since, from %s", v, leastWords(r.Containers))
-	case !marks.has(task):
-		return false, remediators.PlanChanged("%s is not put back: it was changed so often since that it no longer shows task %s", v, task)
+	changed := ""
+	if !r.inPolicies(v) {
+		changed = "its minAllowed was changed since, from " + leastWords(r.Containers)
 	}
-	return false, nil
+	return isBack(&v.Metadata, r.UID, task, v.String()+" is not put back", changed)
 }

@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"encoding/json"
 	"math"
 	"regexp"
 	"strings"
@@ -9,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/tripgen/paramedic/internal/engine"
-	"github.com/tripgen/paramedic/remediators"
 )
 
 // memoryParams are those of [Memory]; memorySchema says the same to editors and the
@@ -60,34 +58,22 @@ const memorySchema = `{
 
 func memoryParamsOf(t engine.Task) (memoryParams, error) {
 	var p memoryParams
-	if err := decodeParams(t, &p); err != nil {
+	if _, err := wholeParams(t, &p); err != nil {
 		return p, err
-	}
-	refuse := func(format string, args ...any) (memoryParams, error) {
-		return p, remediators.Terminal("task %s: parameters of %s: "+format, append([]any{t.ID, t.Action}, args...)...)
-	}
-	var given map[string]json.RawMessage
-	if err := decodeParams(t, &given); err != nil {
-		return p, err
-	}
-	for name, value := range given {
-		if string(value) == "null" {
-			return refuse("%s is null; leave it out", name)
-		}
 	}
 	switch {
 	case p.Factor <= 1 || p.Factor > mostFactor:
-		return refuse("factor is %v; want more than 1, and at most %d", p.Factor, mostFactor)
+		return p, badParams(t, "factor is %v; want more than 1, and at most %d", p.Factor, mostFactor)
 	case !regexp.MustCompile(memoryAmount).MatchString(p.Max): //nolint:gocritic // as it stands in the JSON of the schema
-		return refuse("max is %q; want how much memory is too much, such as 2Gi", p.Max)
+		return p, badParams(t, "max is %q; want how much memory is too much, such as 2Gi", p.Max)
 	case p.Container != nil && !regexp.MustCompile(containerName).MatchString(*p.Container):
-		return refuse("container is %q, which is no container's name", *p.Container)
+		return p, badParams(t, "container is %q, which is no container's name", *p.Container)
 	case p.How != nil && *p.How != howAuto && *p.How != howInPlace && *p.How != howRollout:
-		return refuse("how is %q; want one of %s", *p.How, strings.Join([]string{howAuto, howInPlace, howRollout}, ", "))
+		return p, badParams(t, "how is %q; want one of %s", *p.How, strings.Join([]string{howAuto, howInPlace, howRollout}, ", "))
 	}
 	most, err := resource.ParseQuantity(p.Max)
 	if err != nil {
-		return refuse("max is %q: %w", p.Max, err)
+		return p, badParams(t, "max is %q: %w", p.Max, err)
 	}
 	p.most = most.Value()
 	return p, nil

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -178,27 +175,12 @@ func TestClusterWithoutResizeAndAutoscaler(t *testing.T) {
 		"GET /api/v1/namespaces/n/resourcequotas":        `{"items": []}`,
 		"PATCH /apis/apps/v1/namespaces/n/deployments/d": `{"metadata": {"name": "d", "namespace": "n", "annotations": {"paramedic.dev/task": "t"}}}`,
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, ok := answers[r.Method+" "+r.URL.Path]
-		if !ok {
-			http.NotFound(w, r)
-			return
+	client := answering(t, func(request string) (int, string) {
+		if answer, ok := answers[request]; ok {
+			return http.StatusOK, answer
 		}
-		w.Header().Set("Content-Type", "application/json")
-		if _, err := w.Write([]byte(answer)); err != nil {
-			t.Error(err)
-		}
-	}))
-	t.Cleanup(server.Close)
-	file := filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, current-context: k, contexts: [{name: k, context: {cluster: k}}], clusters: [{name: k, cluster: {server: %q}}]}`, server.URL)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	client, err := Connect(ClusterConfig{Kubeconfig: file}, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
+		return 0, ""
+	})
 	m := NewMemory(Clusters{"old": client})
 	at := engine.Target{System: engine.SystemKubernetes, Cluster: "old", Namespace: "n", Kind: "Deployment", Name: "d"}
 	p, err := m.Plan(t.Context(), engine.Task{ID: "t", Target: at, Params: json.RawMessage(`{"factor": 2, "max": "1Gi"}`)})
@@ -226,17 +208,56 @@ func TestInRange(t *testing.T) {
 		item corev1.LimitRangeItem
 		want string
 	}{
-		"container, enough":  {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Max: list("600Mi")}, ""},
-		"container, too few": {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Max: list("599Mi")}, "a container at most 599Mi, and a would have 600Mi"},
-		"pod, enough":        {corev1.LimitRangeItem{Type: corev1.LimitTypePod, Max: list("1100Mi")}, ""},
-		"pod, too few":       {corev1.LimitRangeItem{Type: corev1.LimitTypePod, Max: list("1Gi")}, "a pod at most 1Gi, and these would have 1100Mi"},
-		"ratio, enough":      {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, MaxLimitRequestRatio: list("3")}, ""},
-		"ratio, too much":    {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, MaxLimitRequestRatio: list("2")}, "at most 2 times the request"},
-		"claims":             {corev1.LimitRangeItem{Type: corev1.LimitTypePersistentVolumeClaim, Max: list("1Mi")}, ""},
+		"container, enough":     {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Max: list("600Mi")}, ""},
+		"container, too few":    {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Max: list("599Mi")}, "a container at most 599Mi, and a would have 600Mi"},
+		"pod, enough":           {corev1.LimitRangeItem{Type: corev1.LimitTypePod, Max: list("1100Mi")}, ""},
+		"pod, too few":          {corev1.LimitRangeItem{Type: corev1.LimitTypePod, Max: list("1Gi")}, "a pod at most 1Gi, and these would have 1100Mi"},
+		"ratio, enough":         {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, MaxLimitRequestRatio: list("3")}, ""},
+		"ratio, too much":       {corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, MaxLimitRequestRatio: list("2")}, "at most 2 times the request"},
+		"pod's ratio, enough":   {corev1.LimitRangeItem{Type: corev1.LimitTypePod, MaxLimitRequestRatio: list("1.6")}, ""},
+		"pod's ratio, too much": {corev1.LimitRangeItem{Type: corev1.LimitTypePod, MaxLimitRequestRatio: list("1.5")}, "a limit of at most 1500m times the request, and these would have 1100Mi and 700Mi"},
+		"claims":                {corev1.LimitRangeItem{Type: corev1.LimitTypePersistentVolumeClaim, Max: list("1Mi")}, ""},
 	} {
 		err := inRange(&corev1.LimitRange{Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{c.item}}}, w, pod)
 		if (err != nil) != (c.want != "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestMemoryFits compares what pods need that become larger with what a quota leaves.
+func TestMemoryFits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name             string
+		hard, seen, used string
+		rollout          bool
+		wanted, atOnce   int32
+		class            engine.Class
+		says             string
+	}{
+		{name: "room", hard: "limits.memory=1Gi", used: "limits.memory=512Mi", wanted: 2, atOnce: 1},
+		{name: "none in place", hard: "limits.memory=1023Mi", used: "limits.memory=512Mi", wanted: 2, class: engine.ClassTerminal, says: "leaves 511Mi of limits.memory, and 512Mi are needed"},
+		{name: "of others", hard: "pods=2 services=1", used: "pods=2 services=1", wanted: 2, rollout: true, atOnce: 1},
+		{name: "one more at a time", hard: "limits.memory=1279Mi", used: "limits.memory=512Mi", wanted: 2, rollout: true, class: engine.ClassTerminal, says: "leaves 767Mi of limits.memory, and 1Gi are needed"},
+		{name: "one more pod at a time", hard: "pods=2", used: "pods=2", wanted: 2, rollout: true, class: engine.ClassTerminal, says: "leaves 0 of pods, and 1 are needed"},
+		{name: "of none", hard: "pods=2", used: "pods=2", rollout: true},
+		{name: "not counted yet", hard: "limits.memory=9Gi", used: "pods=1", wanted: 2, class: engine.ClassRetryable, says: "too new for limits.memory"},
+		{name: "judged by an older number", hard: "limits.memory=9Gi", seen: "limits.memory=8Gi", used: "limits.memory=1Gi", wanted: 2, class: engine.ClassRetryable, says: "too new"},
+		{name: "nothing is said of a request", hard: "requests.cpu=1", used: "requests.cpu=0", rollout: true, atOnce: 1, wanted: 2, class: engine.ClassTerminal, says: "container main says nothing"},
+		{name: "nothing is said of a request, in place", hard: "requests.cpu=1", used: "requests.cpu=0", wanted: 2},
+	} {
+		q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "team"}}
+		q.Spec.Hard, q.Status.Hard, q.Status.Used = amounts(c.hard), amounts(c.hard), amounts(c.used)
+		if c.seen != "" {
+			q.Status.Hard = amounts(c.seen)
+		}
+		w := &workload{kind: kindDeployment, meta: metav1.ObjectMeta{Namespace: "n", Name: "shop"}, health: health{seen: true, wanted: c.wanted, atOnce: c.atOnce}}
+		w.pods.Spec = pod(container("main", "memory=128Mi", "memory=256Mi"))
+		was := w.pods.Spec
+		err := raising(w, &was, pod(container("main", "memory=256Mi", "memory=512Mi")), c.rollout).fit(q)
+		if (err == nil) != (c.class == "") || err != nil && (remediators.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "n/team")) {
+			t.Errorf("%s: %v (%s), want %q (%s)", c.name, err, remediators.ClassOf(err), c.says, c.class)
 		}
 	}
 }

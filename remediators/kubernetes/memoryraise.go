@@ -200,8 +200,7 @@ func ownPods(ctx context.Context, client *Client, w *workload) ([]corev1.Pod, er
 	}
 	own := slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool {
 		owner := metav1.GetControllerOfNoCopy(&pod)
-		return owner == nil || !owners[owner.UID] || pod.DeletionTimestamp != nil ||
-			pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+		return owner == nil || !owners[owner.UID] || pod.DeletionTimestamp != nil || isFinished(&pod)
 	})
 	slices.SortFunc(own, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
 	return own, nil

@@ -2,8 +2,6 @@ package kubernetes
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -66,8 +64,7 @@ func (s podStates) count(state podState) int {
 // annotation with it, but the API server notes there, in the same write, whose the
 // values are for as long as nobody changes them.
 func hand(task string) string {
-	sum := sha256.Sum256([]byte(task))
-	return fieldManager + "-" + hex.EncodeToString(sum[:16])
+	return fieldManager + "-" + shortHash(task, 16)
 }
 
 // handed reports whether a pod's memory is what a task made it.
@@ -155,11 +152,11 @@ func (r resizing) partly(made int, err error) error {
 // between.
 func (r resizing) one(ctx context.Context, seen resized, before podState) (podState, error) {
 	var conflict error
-	for range writeTries {
+	for try := 1; ; try++ {
 		var pod corev1.Pod
 		err := r.client.get(ctx, kindPod, r.w.meta.Namespace, seen.Name, &pod)
 		switch {
-		case err != nil && notFound(err):
+		case notFound(err):
 			return podGone, nil
 		case err != nil && conflict != nil && remediators.ClassOf(err) == engine.ClassRetryable:
 			return podGone, remediators.UnknownOutcome("%w; then: %w", conflict, err)
@@ -171,6 +168,9 @@ func (r resizing) one(ctx context.Context, seen resized, before podState) (podSt
 			return state, remediators.PlanChanged("pod %s/%s was changed by somebody else since", pod.Namespace, pod.Name)
 		case state != before:
 			return state, nil
+		case try > writeTries:
+			// What was refused stays refused, and the pod does not show the task.
+			return podGone, remediators.Retryable(time.Second, "pod %s/%s is written all the time: %w", pod.Namespace, pod.Name, conflict)
 		}
 		err = seen.patch(ctx, r.client, pod.Namespace, pod.ResourceVersion, r.task, r.back, nil)
 		if notFound(err) && r.gone(ctx, seen) {
@@ -185,7 +185,6 @@ func (r resizing) one(ctx context.Context, seen resized, before podState) (podSt
 		}
 		return podOurs, err
 	}
-	return podGone, remediators.Retryable(time.Second, "pod %s/%s is written all the time: %w", r.w.meta.Namespace, seen.Name, conflict)
 }
 
 // gone reports whether a pod is known not to be there.
@@ -244,8 +243,6 @@ const (
 func (r resizing) await(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, kubeletWithin)
 	defer cancel()
-	pause := time.NewTicker(kubeletPause)
-	defer pause.Stop()
 	for {
 		pods, err := ownPods(ctx, r.client, r.w)
 		if err != nil {
@@ -255,9 +252,7 @@ func (r resizing) await(ctx context.Context) string {
 		if len(open) == len(refused) {
 			return openText(open)
 		}
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
+		if !pause(ctx, kubeletPause) {
 			return openText(open)
 		}
 	}

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"fmt"
-	"net/http"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -78,6 +77,3 @@ func (r raised) isBack(w *workload, task string) (bool, error) {
 	}
 	return false, nil
 }
-
-// notFound reports whether the API server has no such object, or no such kind.
-func notFound(err error) bool { return status(err) == http.StatusNotFound }

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,56 +12,32 @@ import (
 )
 
 // haveMemory refuses more memory than the namespace's LimitRanges and ResourceQuotas
-// allow. The API server would take the template, and refuse the pods to their
-// controller, which nobody sees; of a resize, its dry run judges one pod at a time.
-// A rollout that takes no pod away first needs room for a whole new one as well.
+// allow. Of a resize, the API server's dry run judges one pod at a time.
 func haveMemory(ctx context.Context, client *Client, w *workload, wanted []raise, rollout bool) error {
-	var ranges corev1.LimitRangeList
-	if err := client.list(ctx, kindLimitRange, w.meta.Namespace, w, selection{}, &ranges); err != nil {
+	l, err := readLimits(ctx, client, w.meta.Namespace, w)
+	if err != nil {
 		return err
 	}
-	was := withDefaults(withMemory(w.pods.Spec, present(wanted)), ranges.Items)
-	will := withDefaults(withMemory(w.pods.Spec, wanted), ranges.Items)
-	for i := range ranges.Items {
-		if err := inRange(&ranges.Items[i], w, &will); err != nil {
+	was := withDefaults(withMemory(w.pods.Spec, present(wanted)), l.ranges)
+	will := withDefaults(withMemory(w.pods.Spec, wanted), l.ranges)
+	for i := range l.ranges {
+		if err := inRange(&l.ranges[i], w, &will); err != nil {
 			return err
 		}
 	}
-	var quotas corev1.ResourceQuotaList
-	if err := client.list(ctx, kindQuota, w.meta.Namespace, w, selection{}, &quotas); err != nil {
-		return err
+	return l.haveRoom(raising(w, &was, will, rollout))
+}
+
+// raising is what pods that become others need. A rollout that takes no pod away first
+// needs room for a whole new one as well.
+func raising(w *workload, was *corev1.PodSpec, will corev1.PodSpec, rollout bool) demands {
+	pods := int64(w.health.wanted)
+	more := times(usage(&will), pods)
+	add(more, times(usage(was), -pods))
+	if rollout && w.health.atOnce == 0 && pods > 0 {
+		add(more, usage(&will))
 	}
-	before, after := usage(&was), usage(&will)
-	for i := range quotas.Items {
-		q := &quotas.Items[i]
-		counted, err := inScope(q, &will, ranges.Items)
-		if err != nil {
-			return remediators.Terminal("%s gets no more memory: whether ResourceQuota %s counts its pods cannot be judged: %w", w, q.Name, err)
-		}
-		for _, name := range []corev1.ResourceName{corev1.ResourceMemory, corev1.ResourceRequestsMemory, corev1.ResourceLimitsMemory} {
-			limit, limited := q.Spec.Hard[name]
-			if !counted || !limited {
-				continue
-			}
-			hard := q.Status.Hard[name]
-			if hard.Cmp(limit) != 0 {
-				return remediators.Retryable(0, "%s gets no more memory yet: ResourceQuota %s is too new for %s to have been counted", w, q.Name, name)
-			}
-			need := after[name].DeepCopy()
-			need.Sub(before[name])
-			need.Mul(int64(w.health.wanted))
-			if rollout && w.health.atOnce == 0 {
-				need.Add(after[name])
-			}
-			left := hard.DeepCopy()
-			left.Sub(q.Status.Used[name])
-			if need.Sign() > 0 && need.Cmp(left) > 0 {
-				return remediators.Terminal("%s gets no more memory: ResourceQuota %s leaves %s of %s, and %s are needed; raise the quota, or set max lower",
-					w, q.Name, atLeastZero(left).String(), name, need.String())
-			}
-		}
-	}
-	return nil
+	return demands{all: []demand{{w: w, pod: will, more: more, made: rollout}}, not: "gets no more memory", mend: "set max lower"}
 }
 
 // present are raises to what there is.
@@ -70,13 +47,6 @@ func present(wanted []raise) []raise {
 		same[i].LimitTo, same[i].RequestTo = same[i].LimitFrom, same[i].RequestFrom
 	}
 	return same
-}
-
-func atLeastZero(q resource.Quantity) *resource.Quantity {
-	if q.Sign() < 0 {
-		return &resource.Quantity{}
-	}
-	return &q
 }
 
 // withMemory is a pod with what its containers are to have.
@@ -107,26 +77,32 @@ func withMemory(pod corev1.PodSpec, wanted []raise) corev1.PodSpec {
 func inRange(l *corev1.LimitRange, w *workload, pod *corev1.PodSpec) error {
 	for i := range l.Spec.Limits {
 		item := &l.Spec.Limits[i]
-		most, limited := item.Max[corev1.ResourceMemory]
-		ratio, proportioned := item.MaxLimitRequestRatio[corev1.ResourceMemory]
-		var sum resource.Quantity
+		var err error
+		if item.Type == corev1.LimitTypePod {
+			err = memoryInRange(item, "a pod", "these", total(pod, limitsOf), total(pod, requestsOf))
+		}
 		for j := range pod.Containers {
-			c := &pod.Containers[j]
-			limit, request := c.Resources.Limits[corev1.ResourceMemory], c.Resources.Requests[corev1.ResourceMemory]
-			sum.Add(limit)
-			if item.Type != corev1.LimitTypeContainer {
-				continue
-			}
-			if limited && limit.Cmp(most) > 0 {
-				return remediators.Terminal("%s gets no more memory: LimitRange %s allows a container at most %s, and %s would have %s; set max lower", w, l.Name, most.String(), c.Name, limit.String())
-			}
-			if proportioned && !request.IsZero() && limit.AsApproximateFloat64() > ratio.AsApproximateFloat64()*request.AsApproximateFloat64() {
-				return remediators.Terminal("%s gets no more memory: LimitRange %s allows a limit of at most %s times the request, and %s would have %s and %s", w, l.Name, ratio.String(), c.Name, limit.String(), request.String())
+			if c := &pod.Containers[j]; item.Type == corev1.LimitTypeContainer && err == nil {
+				err = memoryInRange(item, "a container", c.Name, c.Resources.Limits, c.Resources.Requests)
 			}
 		}
-		if item.Type == corev1.LimitTypePod && limited && sum.Cmp(most) > 0 {
-			return remediators.Terminal("%s gets no more memory: LimitRange %s allows a pod at most %s, and these would have %s; set max lower", w, l.Name, most.String(), sum.String())
+		if err != nil {
+			return remediators.Terminal("%s gets no more memory: LimitRange %s/%s allows %w", w, l.Namespace, l.Name, err)
 		}
+	}
+	return nil
+}
+
+// memoryInRange is the error of what an item of a LimitRange does not allow.
+func memoryInRange(item *corev1.LimitRangeItem, what, whose string, limits, requests corev1.ResourceList) error {
+	limit, request := limits[corev1.ResourceMemory], requests[corev1.ResourceMemory]
+	if most, limited := item.Max[corev1.ResourceMemory]; limited && limit.Cmp(most) > 0 {
+		return fmt.Errorf("%s at most %s, and %s would have %s; set max lower", what, most.String(), whose, limit.String())
+	}
+	ratio, proportioned := item.MaxLimitRequestRatio[corev1.ResourceMemory]
+	if proportioned && !request.IsZero() && limit.AsApproximateFloat64() > ratio.AsApproximateFloat64()*request.AsApproximateFloat64() {
+		return fmt.Errorf("%s a limit of at most %s times the request, and %s would have %s and %s; have the requests raised, too, or set max lower",
+			what, ratio.String(), whose, limit.String(), request.String())
 	}
 	return nil
 }

@@ -38,13 +38,7 @@ func nodeSeenOf(node *corev1.Node) nodeSeen {
 	return nodeSeen{precondition: preconditionOf(&node.ObjectMeta), Cordoned: node.Spec.Unschedulable}
 }
 
-func (s nodeSeen) encode() (json.RawMessage, error) {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return nil, remediators.Terminal("precondition does not encode: %w", err)
-	}
-	return b, nil
-}
+func (s nodeSeen) encode() (json.RawMessage, error) { return encode(s) }
 
 func decodeNodeSeen(p engine.Plan) (nodeSeen, error) {
 	var seen nodeSeen

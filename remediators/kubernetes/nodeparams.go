@@ -1,33 +1,6 @@
 package kubernetes
 
-import (
-	"encoding/json"
-
-	"github.com/tripgen/paramedic/internal/engine"
-	"github.com/tripgen/paramedic/remediators"
-)
-
-// wholeParams is decodeParams for parameters whose schema allows no null: to Go a null
-// is what was not written.
-func wholeParams(t engine.Task, v any) error {
-	if err := decodeParams(t, v); err != nil || len(t.Params) == 0 {
-		return err
-	}
-	var given map[string]json.RawMessage
-	if err := json.Unmarshal(t.Params, &given); err != nil || given == nil {
-		return badParams(t, "want an object")
-	}
-	for name, value := range given {
-		if string(value) == "null" {
-			return badParams(t, "%s is null", name)
-		}
-	}
-	return nil
-}
-
-func badParams(t engine.Task, format string, args ...any) error {
-	return remediators.Terminal("task %s: parameters of %s: "+format, append([]any{t.ID, t.Action}, args...)...)
-}
+import "github.com/tripgen/paramedic/internal/engine"
 
 // The other nodes that must be left, for new pods and those that are moved.
 const (

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 
@@ -64,13 +63,7 @@ func (c change) send(ctx context.Context, client *Client, kind, namespace, name 
 func (c change) rehearse(ctx context.Context, client *Client, at engine.Target) error {
 	c.seen.ResourceVersion = ""
 	_, err := c.patch(ctx, client, at.Kind, at.Namespace, at.Name, map[string]string{"dryRun": metav1.DryRunAll})
-	if conflict, ok := errors.AsType[conflictError](err); ok {
-		return remediators.Retryable(0, "dry run: %w", conflict)
-	}
-	if err != nil && remediators.ClassOf(err) == engine.ClassUnknown {
-		return remediators.Retryable(retryAfter(err), "dry run: %w", err)
-	}
-	return err
+	return rehearsed(err)
 }
 
 func (c change) patch(ctx context.Context, client *Client, kind, namespace, name string, params map[string]string) ([]byte, error) {

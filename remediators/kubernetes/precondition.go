@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,10 +23,13 @@ func preconditionOf(m *metav1.ObjectMeta) precondition {
 	return precondition{UID: m.UID, ResourceVersion: m.ResourceVersion, Generation: m.Generation, Tasks: marksOf(m.Annotations)}
 }
 
-func (p precondition) encode() (json.RawMessage, error) {
-	b, err := json.Marshal(p)
+func (p precondition) encode() (json.RawMessage, error) { return encode(p) }
+
+// encode makes a plan's precondition or an outcome's Before of what an action keeps.
+func encode(kept any) (json.RawMessage, error) {
+	b, err := json.Marshal(kept)
 	if err != nil {
-		return nil, remediators.Terminal("precondition does not encode: %w", err)
+		return nil, remediators.Terminal("what is to be kept does not encode: %w", err)
 	}
 	return b, nil
 }
@@ -97,7 +99,7 @@ func observeObject(task string, p engine.Plan, read func() (meta *metav1.ObjectM
 	}
 	meta, single, err := read()
 	if err != nil {
-		if status(err) == http.StatusNotFound {
+		if notFound(err) {
 			// Gone, and with it the answer.
 			return engine.Unknown, nil
 		}

@@ -84,7 +84,7 @@ func TestScaleProperties(t *testing.T) {
 		for name, value := range map[string]string{
 			"factor": pick("", "", "2", "1", "0", "0.5", "-1", "1.5", `"2"`), "step": pick("", "", "1", "-1", "0", "5", "-3", "1.5", "20000"),
 			"replicas": pick("", "", "", "0", "3", "-1", "20000", "null", "1.5"),
-			"min":      pick("", "", "1", "3", "0", "-1"), "max": pick("", "30", "4", "0", "20000"), "allowDown": pick("", "true", "false"),
+			"min":      pick("", "", "", "1", "1", "3", "3", "0", "-1", "null"), "max": pick("", "30", "30", "4", "4", "0", "20000", "null"), "allowDown": pick("", "true", "true", "false", "false", "null"),
 		} {
 			if value != "" {
 				fields = append(fields, fmt.Sprintf("%q: %s", name, value))

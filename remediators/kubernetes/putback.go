@@ -2,8 +2,12 @@ package kubernetes
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
@@ -17,6 +21,37 @@ const undoSuffix = "#undo"
 // writeTries is how often one call tries to write an object that its controllers
 // write too: they report a rollout's status a few times a second.
 const writeTries = 5
+
+// beforeOf is what an undo task goes by. An outcome that was observed has no Before; the
+// plan that was executed then tells the same, where its precondition is of that form.
+func beforeOf(t engine.Task, o engine.Outcome) (json.RawMessage, error) {
+	switch {
+	case t.Undoes == "":
+		return nil, remediators.Terminal("undo task %s does not name the task that it undoes", t.ID)
+	case len(o.Before) == 0 && t.Plan != nil:
+		return t.Plan.Precondition, nil
+	}
+	return o.Before, nil
+}
+
+// isBack reports whether an object shows that a task was undone, or why it cannot be.
+// Not says so of the object, and changed, empty if it stands as the task has left it, why.
+func isBack(m *metav1.ObjectMeta, uid types.UID, task, not, changed string) (bool, error) {
+	marks := marksOf(m.Annotations)
+	switch {
+	case m.UID != uid:
+		return false, remediators.Terminal("%s: it is another one of the same name", not)
+	case m.DeletionTimestamp != nil:
+		return false, remediators.Terminal("%s: it is being deleted", not)
+	case marks.has(task + undoSuffix):
+		return true, nil
+	case changed != "":
+		return false, remediators.PlanChanged("%s: %s", not, changed)
+	case !marks.has(task):
+		return false, remediators.PlanChanged("%s: it was changed so often since that it no longer shows task %s", not, task)
+	}
+	return false, nil
+}
 
 // putBack makes the change that undoes a task of a workload, unless that shows that
 // it was undone: what tells which of both by the object as it is, or why neither can

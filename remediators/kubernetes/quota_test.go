@@ -120,7 +120,8 @@ func TestQuotaScopes(t *testing.T) {
 		} else {
 			q.Spec.ScopeSelector = &corev1.ScopeSelector{MatchExpressions: []corev1.ScopedResourceSelectorRequirement{{ScopeName: c.scope, Operator: c.operator, Values: strings.Fields(c.values)}}}
 		}
-		in, err := inScope(q, &c.pod, c.ranges)
+		spec := withDefaults(c.pod, c.ranges)
+		in, err := inScope(q, &spec)
 		got := map[bool]string{true: "yes", false: "no"}[in]
 		if err != nil {
 			got = err.Error()
@@ -167,7 +168,7 @@ func TestQuotaFits(t *testing.T) {
 		}
 		w := &workload{kind: kindDeployment, meta: metav1.ObjectMeta{Name: "shop"}, replicas: &c.replicas, made: c.made, health: health{seen: !c.unseen}}
 		w.pods.Spec = pod(container("main", "cpu=1", ""))
-		err := fits(q, nil, []growth{{w, c.to}})
+		err := growing([]growth{{w, c.to}}, nil).fit(q)
 		if (err == nil) != (c.class == "") || err != nil && (remediators.ClassOf(err) != c.class || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "team")) {
 			t.Errorf("%s: %v (%s), want %q (%s)", c.name, err, remediators.ClassOf(err), c.says, c.class)
 		}

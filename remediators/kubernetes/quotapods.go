@@ -54,19 +54,21 @@ func fill(list, from corev1.ResourceList) {
 func usage(pod *corev1.PodSpec) corev1.ResourceList {
 	one := *resource.NewQuantity(1, resource.DecimalSI)
 	used := corev1.ResourceList{corev1.ResourcePods: one, "count/pods": one}
-	requests := total(pod, func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Requests })
-	limits := total(pod, func(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Limits })
-	for name, n := range requests {
+	for name, n := range total(pod, requestsOf) {
 		used["requests."+name] = n
 		if native(name) {
 			used[name] = n
 		}
 	}
-	for name, n := range limits {
+	for name, n := range total(pod, limitsOf) {
 		used["limits."+name] = n
 	}
 	return used
 }
+
+func requestsOf(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Requests }
+
+func limitsOf(r *corev1.ResourceRequirements) corev1.ResourceList { return r.Limits }
 
 // native are the resources that a quota may name without requests before it.
 func native(name corev1.ResourceName) bool {
@@ -82,7 +84,7 @@ func total(pod *corev1.PodSpec, of func(*corev1.ResourceRequirements) corev1.Res
 	}
 	for i := range pod.InitContainers {
 		c := &pod.InitContainers[i]
-		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+		if isSidecar(c) {
 			add(sum, of(&c.Resources))
 			add(sidecars, of(&c.Resources))
 			atLeast(starting, sidecars)
@@ -100,6 +102,21 @@ func total(pod *corev1.PodSpec, of func(*corev1.ResourceRequirements) corev1.Res
 	}
 	add(sum, pod.Overhead)
 	return sum
+}
+
+// times is what so many pods count for.
+func times(each corev1.ResourceList, n int64) corev1.ResourceList {
+	all := each.DeepCopy()
+	for name, q := range all {
+		q.Mul(n)
+		all[name] = q
+	}
+	return all
+}
+
+// isSidecar reports whether an init container goes on beside the others.
+func isSidecar(c *corev1.Container) bool {
+	return c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }
 
 func add(sum, more corev1.ResourceList) {
@@ -128,12 +145,12 @@ func complete(q *corev1.ResourceQuota, pod *corev1.PodSpec) error {
 		if kind != "requests" && kind != "limits" || what != string(corev1.ResourceCPU) && what != string(corev1.ResourceMemory) {
 			continue
 		}
+		list := requestsOf
+		if kind == "limits" {
+			list = limitsOf
+		}
 		of := func(r *corev1.ResourceRequirements) bool {
-			list := r.Requests
-			if kind == "limits" {
-				list = r.Limits
-			}
-			_, there := list[corev1.ResourceName(what)]
+			_, there := list(r)[corev1.ResourceName(what)]
 			return there
 		}
 		if pod.Resources != nil && of(pod.Resources) {

@@ -3,11 +3,9 @@ package kubernetes
 import (
 	"context"
 	"encoding/json"
-	"errors"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/tripgen/paramedic/internal/engine"
 	"github.com/tripgen/paramedic/remediators"
 )
 
@@ -54,9 +52,8 @@ func (c *Client) remove(ctx context.Context, kind, namespace string, l leftover,
 // admission. An error is never of an unknown outcome.
 func (c *Client) rehearseRemoval(ctx context.Context, kind, namespace string, l leftover) error {
 	err := c.remove(ctx, kind, namespace, l, true)
-	_, conflict := errors.AsType[conflictError](err)
-	if err != nil && (conflict || isGone(err) || remediators.ClassOf(err) == engine.ClassUnknown) {
-		return remediators.Retryable(retryAfter(err), "dry run: %w", err)
+	if notFound(err) {
+		return remediators.Retryable(0, "dry run: it is gone by now: %w", err)
 	}
-	return err
+	return rehearsed(err)
 }

@@ -38,15 +38,7 @@ func (*Restore) Rules() []rbacv1.PolicyRule {
 
 // Plan implements [remediators.Remediator].
 func (r *Restore) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
-	params, err := exceptionsOf(t)
-	if err != nil {
-		return engine.Plan{}, err
-	}
-	client, err := r.clusters.client(t.Target)
-	if err != nil {
-		return engine.Plan{}, err
-	}
-	s, err := survey(ctx, client, t, params)
+	client, s, err := r.clusters.survey(ctx, t)
 	if err != nil {
 		return engine.Plan{}, err
 	}

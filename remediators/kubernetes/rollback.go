@@ -135,9 +135,9 @@ func planRollback(cluster string, w *workload, all []revision, params rollbackPa
 	for _, r := range choice.kin {
 		done.Left = append(done.Left, r.rollout())
 	}
-	seen, err := json.Marshal(done)
+	seen, err := encode(done)
 	if err != nil {
-		return engine.Plan{}, remediators.Terminal("precondition does not encode: %w", err)
+		return engine.Plan{}, err
 	}
 	return engine.Plan{
 		Target:       done.Target,
@@ -154,9 +154,9 @@ func (r *Rollback) Execute(ctx context.Context, t engine.Task, p engine.Plan) (e
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	before, err := json.Marshal(done)
+	before, err := encode(done)
 	if err != nil {
-		return engine.Outcome{}, remediators.Terminal("outcome does not encode: %w", err)
+		return engine.Outcome{}, err
 	}
 	err = r.clusters.carryOut(ctx, t, p, func(ctx context.Context, client *Client) (change, error) {
 		w, err := getWorkload(ctx, client, p.Target.Kind, p.Target.Namespace, p.Target.Name)
@@ -237,12 +237,9 @@ func (r *Rollback) Observe(ctx context.Context, t engine.Task, p engine.Plan) (e
 // unless somebody has changed it since. An outcome that was observed has no Before;
 // t.Plan, the plan that was executed, then tells the same.
 func (r *Rollback) Undo(ctx context.Context, t engine.Task, o engine.Outcome) error {
-	if t.Undoes == "" {
-		return remediators.Terminal("undo task %s does not name the task that it undoes", t.ID)
-	}
-	raw := o.Before
-	if len(raw) == 0 && t.Plan != nil {
-		raw = t.Plan.Precondition
+	raw, err := beforeOf(t, o)
+	if err != nil {
+		return err
 	}
 	done, err := decodeRolledBack(raw, t.Target)
 	if err != nil {
@@ -260,21 +257,13 @@ func (r *Rollback) Undo(ctx context.Context, t engine.Task, o engine.Outcome) er
 // isBack reports whether an object shows that a task was undone, or why it cannot
 // be.
 func (b rolledBack) isBack(w *workload, task string) (bool, error) {
-	marks := marksOf(w.meta.Annotations)
 	have, err := templateOf(w.pods)
-	switch {
-	case err != nil:
+	if err != nil {
 		return false, err
-	case w.meta.UID != b.UID:
-		return false, remediators.Terminal("%s is not rolled forward: it is another one of the same name", w)
-	case w.meta.DeletionTimestamp != nil:
-		return false, remediators.Terminal("%s is being deleted", w)
-	case marks.has(task + undoSuffix):
-		return true, nil
-	case have != b.ToTemplate:
-		return false, remediators.PlanChanged("%s is not rolled forward to revision %d: its template was changed since it was rolled back to %d", w, b.FromRevision, b.ToRevision)
-	case !marks.has(task):
-		return false, remediators.PlanChanged("%s is not rolled forward to revision %d: it was changed so often since that it no longer shows task %s", w, b.FromRevision, task)
 	}
-	return false, nil
+	changed := ""
+	if have != b.ToTemplate {
+		changed = fmt.Sprintf("its template was changed since it was rolled back to %d", b.ToRevision)
+	}
+	return isBack(&w.meta, b.UID, task, fmt.Sprintf("%s is not rolled forward to revision %d", w, b.FromRevision), changed)
 }

@@ -149,12 +149,10 @@ func (s *sight) over(r *revision, now time.Time, deadline time.Duration) bool {
 }
 
 // imagesOf are sorted, each one once.
-func imagesOf(pods corev1.PodTemplateSpec) []string {
-	var images []string
-	for _, containers := range [][]corev1.Container{pods.Spec.InitContainers, pods.Spec.Containers} {
-		for i := range containers {
-			images = append(images, containers[i].Image)
-		}
+func imagesOf(containers []corev1.Container) []string {
+	images := make([]string, 0, len(containers))
+	for i := range containers {
+		images = append(images, containers[i].Image)
 	}
 	slices.Sort(images)
 	return slices.Compact(images)

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strconv"
 	"time"
@@ -145,7 +144,7 @@ func (w *rolloutWatch) read(ctx context.Context, t *tracked) error {
 	if t.restart, err = found.restarts(before); err != nil {
 		return err
 	}
-	t.images = imagesOf(pods)
+	t.images = imagesOf(slices.Concat(pods.Spec.InitContainers, pods.Spec.Containers))
 	t.revision, t.history = found, t.sight.history()
 	return nil
 }
@@ -182,7 +181,7 @@ func (c *Client) current(ctx context.Context, s sight) (found, before *revision,
 	// The history is of the sight only if the spec was the same before and after.
 	again, err := getWorkload(ctx, c, s.kind, s.namespace, s.name)
 	switch {
-	case status(err) == http.StatusNotFound:
+	case notFound(err):
 		return nil, nil, nil
 	case err != nil:
 		return nil, nil, err

@@ -61,10 +61,7 @@ func (s *Scale) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	if t.Target.Kind == kindDaemonSet {
-		return engine.Plan{}, remediators.Terminal("%s has no replicas: a DaemonSet runs one pod on each of its nodes", t.Target)
-	}
-	w, err := resolve(ctx, client, t.Target)
+	w, err := scalable(ctx, client, t.Target)
 	if err != nil {
 		return engine.Plan{}, err
 	}
@@ -106,6 +103,18 @@ func (s *Scale) plan(ctx context.Context, client *Client, t engine.Task, w *work
 	return p, change{spec: made.lever.spec(&made.to), seen: preconditionOf(written), task: t.ID}.rehearse(ctx, client, made.lever.at)
 }
 
+// scalable is resolve for what has a number of replicas.
+func scalable(ctx context.Context, client *Client, at engine.Target) (*workload, error) {
+	if at.Kind == kindDaemonSet {
+		return nil, remediators.Terminal("%s has no replicas: a DaemonSet runs one pod on each of its nodes", at)
+	}
+	w, err := resolve(ctx, client, at)
+	if err == nil && w.replicas == nil {
+		err = remediators.Terminal("%s has no replicas: a DaemonSet runs one pod on each of its nodes", w)
+	}
+	return w, err
+}
+
 // mayHave refuses a number of replicas that the namespace's rules are against:
 // nobody would tell afterwards that pods are not made, or were too many to go.
 func mayHave(ctx context.Context, client *Client, w *workload, to int32) error {
@@ -116,9 +125,6 @@ func mayHave(ctx context.Context, client *Client, w *workload, to int32) error {
 }
 
 func planScale(cluster string, w *workload, params scaleParams) (engine.Plan, error) {
-	if w.replicas == nil {
-		return engine.Plan{}, remediators.Terminal("%s has no replicas: a DaemonSet runs one pod on each of its nodes", w)
-	}
 	to, err := params.from(*w.replicas)
 	if err != nil {
 		return engine.Plan{}, remediators.Terminal("%s is not scaled: %w", w, err)
@@ -166,9 +172,9 @@ func (s *Scale) Execute(ctx context.Context, t engine.Task, p engine.Plan) (engi
 		return engine.Outcome{}, err
 	}
 	at := made.lever.at
-	before, err := json.Marshal(scaled{Target: at, UID: seen.UID, From: made.from, To: made.to})
+	before, err := encode(scaled{Target: at, UID: seen.UID, From: made.from, To: made.to})
 	if err != nil {
-		return engine.Outcome{}, remediators.Terminal("outcome does not encode: %w", err)
+		return engine.Outcome{}, err
 	}
 	written := p
 	written.Target = at

@@ -13,8 +13,7 @@ const (
 	// 15 seconds, and KEDA writes that first.
 	heedLimit = 40 * time.Second
 	// heedSpare is what is left of the call's time for the answer.
-	heedSpare    = 3 * time.Second
-	heedInterval = 500 * time.Millisecond
+	heedSpare = 3 * time.Second
 )
 
 // heeded waits until a workload has as many replicas as an autoscaler now keeps at
@@ -35,8 +34,6 @@ func (s *Scale) heeded(ctx context.Context, at engine.Target, made scaling) stri
 	}
 	ctx, cancel := context.WithTimeout(ctx, heedLimit)
 	defer cancel()
-	tick := time.NewTicker(heedInterval)
-	defer tick.Stop()
 	seen := "nobody could look how many there are"
 	for {
 		w, err := getWorkload(ctx, client, at.Kind, at.Namespace, at.Name)
@@ -47,10 +44,8 @@ func (s *Scale) heeded(ctx context.Context, at engine.Target, made scaling) stri
 		default:
 			seen = fmt.Sprintf("%s had %d so far", w, *w.replicas)
 		}
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, followEvery) {
 			return "; " + seen
-		case <-tick.C:
 		}
 	}
 }

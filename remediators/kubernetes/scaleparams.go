@@ -1,7 +1,6 @@
 package kubernetes
 
 import (
-	"encoding/json"
 	"math"
 
 	"github.com/tripgen/paramedic/internal/engine"
@@ -47,40 +46,32 @@ const maxReplicas = 10000
 
 func scaleParamsOf(t engine.Task) (scaleParams, error) {
 	var p scaleParams
-	var given map[string]json.RawMessage
-	if err := decodeParams(t, &p); err != nil {
+	given, err := wholeParams(t, &p)
+	if err != nil {
 		return p, err
-	}
-	if len(t.Params) > 0 {
-		if err := json.Unmarshal(t.Params, &given); err != nil {
-			return p, remediators.Terminal("task %s: parameters of %s: %w", t.ID, t.Action, err)
-		}
 	}
 	_, factor := given["factor"]
 	_, step := given["step"]
 	_, exact := given["replicas"]
-	refuse := func(format string, args ...any) (scaleParams, error) {
-		return p, remediators.Terminal("task %s: parameters of %s: "+format, append([]any{t.ID, t.Action}, args...)...)
-	}
 	switch {
 	case factor && step, factor && exact, step && exact, !factor && !step && !exact:
-		return refuse("want exactly one of factor, step and replicas")
-	case exact && (p.Replicas == nil || *p.Replicas < 0 || *p.Replicas > maxReplicas):
-		return refuse("replicas is %s; want 0 to %d", given["replicas"], maxReplicas)
+		return p, badParams(t, "want exactly one of factor, step and replicas")
+	case exact && (*p.Replicas < 0 || *p.Replicas > maxReplicas):
+		return p, badParams(t, "replicas is %s; want 0 to %d", given["replicas"], maxReplicas)
 	case factor && (p.Factor <= 0 || p.Factor == 1):
-		return refuse("factor is %v; want more than 0, and not 1", p.Factor)
+		return p, badParams(t, "factor is %v; want more than 0, and not 1", p.Factor)
 	case step && (p.Step == 0 || p.Step < -maxReplicas || p.Step > maxReplicas):
-		return refuse("step is %d; want -%d to %d, and not 0", p.Step, maxReplicas, maxReplicas)
+		return p, badParams(t, "step is %d; want -%d to %d, and not 0", p.Step, maxReplicas, maxReplicas)
 	case factor && p.Max == nil:
-		return refuse("factor without max; write how many replicas are too many")
+		return p, badParams(t, "factor without max; write how many replicas are too many")
 	case p.Max != nil && (*p.Max < 1 || *p.Max > maxReplicas):
-		return refuse("max is %d; want 1 to %d", *p.Max, maxReplicas)
+		return p, badParams(t, "max is %d; want 1 to %d", *p.Max, maxReplicas)
 	case p.Min != nil && (*p.Min < 1 || *p.Min > maxReplicas):
-		return refuse("min is %d; want 1 to %d", *p.Min, maxReplicas)
+		return p, badParams(t, "min is %d; want 1 to %d", *p.Min, maxReplicas)
 	case p.Min != nil && p.Max != nil && *p.Min > *p.Max:
-		return refuse("min %d is more than max %d", *p.Min, *p.Max)
+		return p, badParams(t, "min %d is more than max %d", *p.Min, *p.Max)
 	case p.down() && !p.AllowDown:
-		return refuse("these lower the number of replicas; write allowDown: true if that is meant")
+		return p, badParams(t, "these lower the number of replicas; write allowDown: true if that is meant")
 	}
 	return p, nil
 }

@@ -215,7 +215,7 @@ func TestExceptions(t *testing.T) {
 	for params, want := range map[string]bool{
 		`{}`: true, `{"except": ["cart"]}`: true, `{"except": ["cart.v2", "9"]}`: true, `{"exceptLabels": "tier=critical"}`: true,
 		`{"exceptLabels": "tier in (a, b),!temporary"}`: true, `{"except": ["cart"], "exceptLabels": "a"}`: true,
-		`{"except": []}`: false, `{"except": "cart"}`: false, `{"except": ["Cart"]}`: false, `{"except": [""]}`: false, `{"except": ["a_b"]}`: false,
+		`{"except": null}`: false, `{"exceptLabels": null}`: false, `{"except": []}`: false, `{"except": "cart"}`: false, `{"except": ["Cart"]}`: false, `{"except": [""]}`: false, `{"except": ["a_b"]}`: false,
 		`{"except": ["` + long + `"]}`: false, `{"exceptLabels": ""}`: false, `{"exceptLabels": " "}`: false, `{"exceptLabels": 1}`: false,
 		`{"only": ["cart"]}`: false, `{"except": ["cart/"]}`: false, `{"except": ["-cart"]}`: false, `{"except": [1]}`: false,
 		`{"except": ["a` + strings.Repeat(`","a`, 200) + `"]}`: false,

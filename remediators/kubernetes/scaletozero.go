@@ -52,15 +52,7 @@ func (*ScaleToZero) Rules() []rbacv1.PolicyRule {
 
 // Plan implements [remediators.Remediator].
 func (z *ScaleToZero) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
-	params, err := exceptionsOf(t)
-	if err != nil {
-		return engine.Plan{}, err
-	}
-	client, err := z.clusters.client(t.Target)
-	if err != nil {
-		return engine.Plan{}, err
-	}
-	s, err := survey(ctx, client, t, params)
+	client, s, err := z.clusters.survey(ctx, t)
 	if err != nil {
 		return engine.Plan{}, err
 	}

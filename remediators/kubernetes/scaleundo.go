@@ -52,20 +52,11 @@ func (s scaled) lever() (lever, error) {
 // isBack reports whether an object shows that a task was undone, or why it cannot
 // be.
 func (s scaled) isBack(meta *metav1.ObjectMeta, now *int32, task string) (bool, error) {
-	marks := marksOf(meta.Annotations)
-	switch {
-	case meta.UID != s.UID:
-		return false, remediators.Terminal("%s is not scaled back: it is another one of the same name", s)
-	case meta.DeletionTimestamp != nil:
-		return false, remediators.Terminal("%s is being deleted", s)
-	case marks.has(task + undoSuffix):
-		return true, nil
-	case now == nil || *now != s.To:
-		return false, remediators.PlanChanged("%s is not scaled back to %s: its number was changed since, from the %d that were written", s, s.was(), s.To)
-	case !marks.has(task):
-		return false, remediators.PlanChanged("%s is not scaled back to %s: it was changed so often since that it no longer shows task %s", s, s.was(), task)
+	changed := ""
+	if now == nil || *now != s.To {
+		changed = fmt.Sprintf("its number was changed since, from the %d that were written", s.To)
 	}
-	return false, nil
+	return isBack(meta, s.UID, task, fmt.Sprintf("%s is not scaled back to %s", s, s.was()), changed)
 }
 
 func (s scaled) was() string {

@@ -130,9 +130,9 @@ func (s switched) enough(ctx context.Context, client *Client, is *service) (int,
 // planSwitch says nothing that changes by itself, such as how many pods are ready: the
 // plan is compared with what was allowed.
 func planSwitch(done switched, now endpoints) (engine.Plan, error) {
-	seen, err := json.Marshal(done)
+	seen, err := encode(done)
 	if err != nil {
-		return engine.Plan{}, remediators.Terminal("precondition does not encode: %w", err)
+		return engine.Plan{}, err
 	}
 	p := engine.Plan{
 		Target: done.Target, Precondition: seen,
@@ -191,9 +191,9 @@ func (s *Switch) Execute(ctx context.Context, t engine.Task, p engine.Plan) (eng
 	if err != nil {
 		return engine.Outcome{}, err
 	}
-	before, err := json.Marshal(done)
+	before, err := encode(done)
 	if err != nil {
-		return engine.Outcome{}, remediators.Terminal("outcome does not encode: %w", err)
+		return engine.Outcome{}, err
 	}
 	client, err := s.clusters.client(p.Target)
 	if err != nil {

@@ -8,15 +8,12 @@ import (
 	"strings"
 
 	"github.com/tripgen/paramedic/internal/engine"
-	"github.com/tripgen/paramedic/remediators"
 )
 
 // Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
 const (
-	labelKeyPattern   = `^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	labelValuePattern = `^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
 	percentPattern    = `^(100|[1-9]\d?)%$`
-	maxLabelKey       = 253 + 1 + 63
 )
 
 // switchParams are those of [Switch]; switchSchema says the same to editors and the
@@ -37,7 +34,7 @@ const switchSchema = `{
   "additionalProperties": false,
   "required": ["label"],
   "properties": {
-    "label": {"type": "string", "maxLength": 317, "pattern": "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$", "description": "The label of the Service's selector that tells the colours, as version."},
+    "label": {"type": "string", "maxLength": 317, "pattern": "` + qualifiedName + `", "description": "The label of the Service's selector that tells the colours, as version."},
     "to": {"$ref": "#/$defs/value", "description": "The colour that it is to lead to."},
     "from": {"$ref": "#/$defs/value", "description": "It is switched only from this one."},
     "between": {"type": "array", "items": {"$ref": "#/$defs/value"}, "minItems": 2, "maxItems": 2, "uniqueItems": true, "description": "Two colours: it is switched to the one that it is not on."},
@@ -49,42 +46,19 @@ const switchSchema = `{
   },
   "oneOf": [{"required": ["to"]}, {"required": ["between"]}],
   "dependentRequired": {"from": ["to"]},
-  "$defs": {"value": {"type": "string", "pattern": "^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"}}
+  "$defs": {"value": {"type": "string", "pattern": "` + labelValuePattern + `"}}
 }`
 
 func switchParamsOf(t engine.Task) (switchParams, error) {
 	p := switchParams{percent: 100}
-	if err := decodeParams(t, &p); err != nil {
+	given, err := wholeParams(t, &p)
+	if err != nil {
 		return p, err
 	}
-	given, err := givenParams(t)
-	if err == nil {
-		err = p.check(given)
-	}
-	if err != nil {
-		return p, remediators.Terminal("task %s: parameters of %s: %w", t.ID, t.Action, err)
+	if err := p.check(given); err != nil {
+		return p, badParams(t, "%w", err)
 	}
 	return p, nil
-}
-
-// givenParams are the parameters by name, none of them null: decoding takes that for
-// one that is not there.
-func givenParams(t engine.Task) (map[string]json.RawMessage, error) {
-	var given map[string]json.RawMessage
-	if len(t.Params) > 0 {
-		if err := json.Unmarshal(t.Params, &given); err != nil {
-			return nil, err
-		}
-		if given == nil {
-			return nil, fmt.Errorf("%s is no object", t.Params)
-		}
-	}
-	for name, value := range given {
-		if string(value) == "null" {
-			return nil, fmt.Errorf("%s is null; leave it out, or give it a value", name)
-		}
-	}
-	return given, nil
 }
 
 func (p *switchParams) check(given map[string]json.RawMessage) error {
@@ -105,7 +79,7 @@ func (p *switchParams) check(given map[string]json.RawMessage) error {
 		}
 	}
 	switch {
-	case len(p.Label) > maxLabelKey || !regexp.MustCompile(labelKeyPattern).MatchString(p.Label):
+	case len(p.Label) > maxQualifiedName || !regexp.MustCompile(qualifiedName).MatchString(p.Label):
 		return fmt.Errorf("label is %q; want the name of a label of the Service's selector, as version", p.Label)
 	case to == between:
 		return fmt.Errorf("want exactly one of to and between")

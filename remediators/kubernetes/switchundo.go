@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"maps"
 
 	"github.com/tripgen/paramedic/internal/engine"
@@ -13,12 +14,9 @@ import (
 // a Service that leads nowhere is worse than any. An outcome that was observed has no
 // Before; t.Plan, the plan that was executed, then tells the same.
 func (s *Switch) Undo(ctx context.Context, t engine.Task, o engine.Outcome) error {
-	if t.Undoes == "" {
-		return remediators.Terminal("undo task %s does not name the task that it undoes", t.ID)
-	}
-	raw := o.Before
-	if len(raw) == 0 && t.Plan != nil {
-		raw = t.Plan.Precondition
+	raw, err := beforeOf(t, o)
+	if err != nil {
+		return err
 	}
 	done, err := decodeSwitched(raw, t.Target)
 	if err != nil {
@@ -58,18 +56,9 @@ func (s *Switch) Undo(ctx context.Context, t engine.Task, o engine.Outcome) erro
 
 // isBack reports whether a Service shows that a task was undone, or why it cannot be.
 func (s switched) isBack(is *service, task string) (bool, error) {
-	marks := marksOf(is.Annotations)
-	switch {
-	case is.UID != s.UID:
-		return false, remediators.Terminal("%s is not switched back: it is another one of the same name", is)
-	case is.DeletionTimestamp != nil:
-		return false, remediators.Terminal("%s is being deleted", is)
-	case marks.has(task + undoSuffix):
-		return true, nil
-	case !maps.Equal(is.Spec.Selector, s.Selector):
-		return false, remediators.PlanChanged("%s is not switched back to %s=%s: its selector was changed since it was switched to %s", is, s.Label, s.From, s.To)
-	case !marks.has(task):
-		return false, remediators.PlanChanged("%s is not switched back to %s=%s: it was changed so often since that it no longer shows task %s", is, s.Label, s.From, task)
+	changed := ""
+	if !maps.Equal(is.Spec.Selector, s.Selector) {
+		changed = "its selector was changed since it was switched to " + s.To
 	}
-	return false, nil
+	return isBack(&is.ObjectMeta, s.UID, task, fmt.Sprintf("%s is not switched back to %s=%s", is, s.Label, s.From), changed)
 }

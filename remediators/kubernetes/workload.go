@@ -2,11 +2,8 @@ package kubernetes
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -82,22 +79,14 @@ func (w *workload) target(cluster string) engine.Target {
 
 // images lists the containers' images, and templateHash stands for all else
 // that the pods are made from: a person who approves a restart approves both.
-func (w *workload) images() string {
-	names := make([]string, 0, len(w.pods.Spec.Containers))
-	for i := range w.pods.Spec.Containers {
-		names = append(names, w.pods.Spec.Containers[i].Image)
-	}
-	slices.Sort(names)
-	return strings.Join(slices.Compact(names), ", ")
-}
+func (w *workload) images() string { return strings.Join(imagesOf(w.pods.Spec.Containers), ", ") }
 
 func (w *workload) templateHash() (string, error) {
 	b, err := json.Marshal(w.pods)
 	if err != nil {
 		return "", remediators.Terminal("%s: pod template does not encode: %w", w, err)
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:5]), nil
+	return shortHash(string(b), 5), nil
 }
 
 // getWorkload reads one object of the three kinds. The error is classified.

@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,21 +32,28 @@ type scene struct {
 	meta *metav1.ObjectMeta
 }
 
-// survey reads what a target means. Namespaces that the cluster itself lives in are
-// refused.
+// survey reads what the target of a task means.
+func (c Clusters) survey(ctx context.Context, t engine.Task) (*Client, scene, error) {
+	params, err := exceptionsOf(t)
+	if err != nil {
+		return nil, scene{}, err
+	}
+	client, err := c.client(t.Target)
+	if err != nil {
+		return nil, scene{}, err
+	}
+	s, err := survey(ctx, client, t, params)
+	return client, s, err
+}
+
+// survey refuses namespaces that the cluster itself lives in.
 func survey(ctx context.Context, client *Client, t engine.Task, e exceptions) (scene, error) {
 	if t.Target.Kind == kindNamespace {
 		return surveyNamespace(ctx, client, t, e)
 	}
-	if t.Target.Kind == kindDaemonSet {
-		return scene{}, remediators.Terminal("%s has no replicas: a DaemonSet runs one pod on each of its nodes", t.Target)
-	}
-	w, err := resolve(ctx, client, t.Target)
+	w, err := scalable(ctx, client, t.Target)
 	if err != nil {
 		return scene{}, err
-	}
-	if w.replicas == nil {
-		return scene{}, remediators.Terminal("%s has no replicas: a DaemonSet runs one pod on each of its nodes", w)
 	}
 	s := scene{target: w.target(t.Target.Cluster), meta: &w.meta, why: e.why(&w.meta)}
 	if s.why != "" {
@@ -164,9 +170,9 @@ func (s scene) name() string {
 
 // plan is one that makes the flips. What says what that means, for a person.
 func (s scene) plan(what string, all []flip) (engine.Plan, error) {
-	seen, err := json.Marshal(flips{all})
+	seen, err := encode(flips{all})
 	if err != nil {
-		return engine.Plan{}, remediators.Terminal("precondition does not encode: %w", err)
+		return engine.Plan{}, err
 	}
 	p := engine.Plan{Target: s.target, Summary: what, Precondition: seen}
 	if len(s.left) > 0 {
