@@ -132,3 +132,25 @@ func TestIsBack(t *testing.T) {
 		}
 	}
 }
+
+// TestEvictBetweenTwoReads has the pod of a StatefulSet end between two reads of one plan:
+// it comes back under its name.
+func TestEvictBetweenTwoReads(t *testing.T) {
+	t.Parallel()
+	reads := 0
+	client := answering(t, func(request string) (int, string) {
+		switch {
+		case request == "GET /apis/apps/v1/namespaces/n/statefulsets/s":
+			return http.StatusOK, `{"metadata": {"name": "s", "namespace": "n", "uid": "s"}, "spec": {"replicas": 1}}`
+		case reads == 0:
+			reads++
+			return http.StatusOK, `{"metadata": {"name": "s-0", "namespace": "n", "uid": "p"}}`
+		}
+		return http.StatusNotFound, `{"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}`
+	})
+	at := engine.Target{System: engine.SystemKubernetes, Cluster: "c", Namespace: "n", Kind: kindStatefulSet, Name: "s"}
+	_, err := NewEvict(Clusters{"c": client}).Plan(t.Context(), engine.Task{ID: "t", Target: at, Params: json.RawMessage(`{"pod": "s-0"}`)})
+	if remediators.ClassOf(err) != engine.ClassRetryable || reads != 1 {
+		t.Errorf("%v (%s) after %d reads", err, remediators.ClassOf(err), reads)
+	}
+}

@@ -125,8 +125,8 @@ func (e *Evict) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 		return engine.Plan{}, missing(ctx, client, t.Target, name, err)
 	}
 	w, err := ownerOf(ctx, client, t.Target, &pod)
-	if err != nil {
-		return engine.Plan{}, err
+	if err != nil { // it may have ended in between
+		return engine.Plan{}, missing(ctx, client, t.Target, name, err)
 	}
 	p, err := planEvict(t.Target.Cluster, w, &pod, params)
 	if err != nil || p.Noop {
