@@ -13,9 +13,9 @@ import (
 // is reports whether a task of the run is for the run's own target.
 func (r *Run) is(t Target) bool { return t == r.Stated || t == r.Target }
 
-// Targets are what the run works on: its own target, as stated while the canonical
-// one is not known, then those that only single
-// actions have, of this attempt and of those before.
+// Targets are what the run works on: its own target, as stated while the canonical one
+// is not known, then those that only single actions have, of this attempt and of those
+// before.
 func (r *Run) Targets() []Target {
 	all := append([]Target{r.Target}, r.Also...)
 	if !r.Canonical() {

@@ -5,9 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -21,21 +18,10 @@ import (
 // seldom for a test. Answers are by method and the last part of the path.
 func slowServer(t *testing.T, answer func(what string) string) Clusters {
 	t.Helper()
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return at(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = fmt.Fprint(w, answer(r.Method+" "+r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])) // the client will notice
 	}))
-	t.Cleanup(server.Close)
-	file := filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`{"apiVersion": "v1", "kind": "Config", "current-context": "k", "contexts": [{"name": "k", "context": {"cluster": "k"}}], "clusters": [{"name": "k", "cluster": {"server": %q}}]}`, server.URL)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	client, err := Connect(ClusterConfig{Kubeconfig: file}, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return Clusters{"korea": client}
 }
 
 // TestSwitchWaitsForEndpoints: the Service is switched at once, where it leads to is not.

@@ -92,15 +92,8 @@ func (m *Memory) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	client, err := m.clusters.client(t.Target)
+	client, w, err := m.clusters.unchanged(ctx, t)
 	if err != nil {
-		return engine.Plan{}, err
-	}
-	w, err := resolve(ctx, client, t.Target)
-	if err != nil {
-		return engine.Plan{}, err
-	}
-	if err := marksOf(w.meta.Annotations).notYet(t.ID, w); err != nil {
 		return engine.Plan{}, err
 	}
 	pods, err := ownPods(ctx, client, w)

@@ -11,6 +11,20 @@ import (
 	"github.com/tripgen/paramedic/remediators"
 )
 
+// unchanged finds the workload that a task's target means, and refuses one that bears
+// the task's mark already.
+func (c Clusters) unchanged(ctx context.Context, t engine.Task) (*Client, *workload, error) {
+	client, err := c.client(t.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, err := resolve(ctx, client, t.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, w, marksOf(w.meta.Annotations).notYet(t.ID, w)
+}
+
 // resolve finds the workload that a target means: itself, or for a pod or a
 // ReplicaSet the controller on top. One that is being deleted is refused.
 func resolve(ctx context.Context, client *Client, t engine.Target) (w *workload, err error) {

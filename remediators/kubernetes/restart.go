@@ -51,15 +51,8 @@ func (r *Restart) Plan(ctx context.Context, t engine.Task) (engine.Plan, error) 
 	if err := decodeParams(t, &struct{}{}); err != nil {
 		return engine.Plan{}, err
 	}
-	client, err := r.clusters.client(t.Target)
+	client, w, err := r.clusters.unchanged(ctx, t)
 	if err != nil {
-		return engine.Plan{}, err
-	}
-	w, err := resolve(ctx, client, t.Target)
-	if err != nil {
-		return engine.Plan{}, err
-	}
-	if err := marksOf(w.meta.Annotations).notYet(t.ID, w); err != nil {
 		return engine.Plan{}, err
 	}
 	p, err := planRestart(t.Target.Cluster, w)

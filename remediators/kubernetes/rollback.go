@@ -85,15 +85,8 @@ func (r *Rollback) Plan(ctx context.Context, t engine.Task) (engine.Plan, error)
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	client, err := r.clusters.client(t.Target)
+	client, w, err := r.clusters.unchanged(ctx, t)
 	if err != nil {
-		return engine.Plan{}, err
-	}
-	w, err := resolve(ctx, client, t.Target)
-	if err != nil {
-		return engine.Plan{}, err
-	}
-	if err := marksOf(w.meta.Annotations).notYet(t.ID, w); err != nil {
 		return engine.Plan{}, err
 	}
 	if w.halted != "" {
